@@ -1,0 +1,126 @@
+// Package subjects names the streams, subjects and consumers that Proxops services meet at.
+//
+// Ids in subjects are the integer ids of the REST API and a site is a checked token, so no user text ever becomes a subject token.
+package subjects
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
+)
+
+// Streams of JetStream.
+const (
+	StreamTasks     = "TASKS"
+	StreamSnapshots = "SNAPSHOTS"
+	StreamEvents    = "EVENTS"
+	StreamDead      = "DEAD"
+)
+
+// What each stream stores.
+const (
+	AllSchedules = "proxops.v1.sched.*"
+	AllTasks     = "proxops.v1.task.*.*.*"
+	AllSnapshots = "proxops.v1.snapshot.*.*"
+	AllEvents    = "proxops.v1.event.*.*.*"
+	AllDead      = "proxops.v1.dead.>"
+)
+
+// AllClaims and AllReports are what projectors answer, for every site.
+const (
+	AllClaims  = "proxops.v1.rpc.claim.*"
+	AllReports = "proxops.v1.rpc.report.*"
+)
+
+// QueueProjector is the queue group in which projectors share requests.
+const QueueProjector = "projector"
+
+// ConsumerProjector is the durable consumer of SNAPSHOTS that all projectors share.
+const ConsumerProjector = "projector"
+
+// ConsumerDead is the durable consumer of DEAD with which projectors fail the runs of messages that were given up.
+const ConsumerDead = "projector-dead"
+
+// DefaultSite is the site of an endpoint that names none.
+const DefaultSite = "default"
+
+var site = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// ValidSite says whether name can be a site: one subject token of lower-case letters, digits and hyphens, at most 63 long.
+func ValidSite(name string) bool { return site.MatchString(name) }
+
+// Schedule is where the recurring schedule of an endpoint is stored.
+func Schedule(endpoint int64) string { return fmt.Sprintf("proxops.v1.sched.%d", endpoint) }
+
+// Task is where the tasks of an endpoint go. The site must be valid.
+func Task(trigger proxopsv1.Trigger, site string, endpoint int64) string {
+	return fmt.Sprintf("proxops.v1.task.%s.%s.%d", triggerToken(trigger), site, endpoint)
+}
+
+// SiteTasks matches all tasks of a site with a trigger.
+func SiteTasks(trigger proxopsv1.Trigger, site string) string {
+	return fmt.Sprintf("proxops.v1.task.%s.%s.*", triggerToken(trigger), site)
+}
+
+// ConsumerTasks is the durable consumer of TASKS that the pollers of a site share for one trigger.
+func ConsumerTasks(trigger proxopsv1.Trigger, site string) string {
+	return fmt.Sprintf("poller-%s-%s", triggerToken(trigger), site)
+}
+
+func triggerToken(t proxopsv1.Trigger) string {
+	if t == proxopsv1.Trigger_TRIGGER_MANUAL {
+		return "manual"
+	}
+	return "scheduled"
+}
+
+// Claim is where pollers of a site ask for claims.
+func Claim(site string) string { return "proxops.v1.rpc.claim." + site }
+
+// Report is where pollers of a site report the end of a run.
+func Report(site string) string { return "proxops.v1.rpc.report." + site }
+
+// SiteOf returns the site of a Claim or Report subject.
+func SiteOf(rpc string) string { return rpc[strings.LastIndexByte(rpc, '.')+1:] }
+
+// Snapshot is where complete readings of an endpoint go.
+func Snapshot(kind proxopsv1.Kind, endpoint int64) string {
+	return fmt.Sprintf("proxops.v1.snapshot.%s.%d", KindToken(kind), endpoint)
+}
+
+// Event is where the changes of one job go.
+func Event(endpoint int64, kind proxopsv1.Kind, object int64) string {
+	return fmt.Sprintf("proxops.v1.event.%d.%s.%d", endpoint, KindToken(kind), object)
+}
+
+// Dead is where a message of a stream goes when it is given up.
+func Dead(stream, consumer string) string {
+	return fmt.Sprintf("proxops.v1.dead.%s.%s", stream, consumer)
+}
+
+var kindTokens = map[proxopsv1.Kind]string{
+	proxopsv1.Kind_KIND_BACKUP_ROUTINE: "backup_routine",
+	proxopsv1.Kind_KIND_REPLICATION:    "replication",
+	proxopsv1.Kind_KIND_INVENTORY:      "inventory",
+}
+
+// KindToken is a kind as subjects, events and tables spell it: backup_routine, replication, inventory; unknown kinds by number.
+func KindToken(k proxopsv1.Kind) string {
+	if t, ok := kindTokens[k]; ok {
+		return t
+	}
+	return "kind" + strconv.Itoa(int(k))
+}
+
+// ParseKind is the reverse of KindToken; KIND_UNSPECIFIED for what is no kind.
+func ParseKind(token string) proxopsv1.Kind {
+	for k, t := range kindTokens {
+		if t == token {
+			return k
+		}
+	}
+	return proxopsv1.Kind_KIND_UNSPECIFIED
+}
