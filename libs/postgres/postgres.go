@@ -1,0 +1,83 @@
+// Package postgres connects services to their database, runs their transactions and brings its schema up to date.
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/proxops/proxops/libs/fault"
+)
+
+// Options are what one user of the database may choose. The zero value is fine.
+type Options struct {
+	// Name is the application_name, by which a session is known in pg_stat_activity. Default "proxops".
+	Name string
+	// MaxConns bounds the pool. Default: four per CPU, at least 8.
+	MaxConns int
+	// ConnectTimeout bounds one attempt to connect. Default 5 s.
+	ConnectTimeout time.Duration
+}
+
+// Open connects to the database at url and returns a pool that has answered a ping. Sessions of the pool speak UTC.
+// Its error is one line that names host, port, user and database, never the password; it is fault.Invalid for a url that
+// cannot be parsed and fault.Unavailable for a database that does not answer. The caller closes the pool.
+func Open(ctx context.Context, url string, o Options) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, invalidURL(err)
+	}
+	cfg.MaxConns = int32(min(cmp.Or(o.MaxConns, max(8, 4*runtime.NumCPU())), 1000)) //nolint:gosec // bounded by the min
+	cfg.MaxConnIdleTime = 5 * time.Minute
+	cfg.MaxConnLifetimeJitter = 5 * time.Minute
+	cfg.ConnConfig.ConnectTimeout = cmp.Or(o.ConnectTimeout, 5*time.Second)
+	params := cfg.ConnConfig.RuntimeParams
+	params["application_name"] = cmp.Or(o.Name, params["application_name"], "proxops")
+	params["timezone"] = "UTC"
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open database pool: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, unreachable(&cfg.ConnConfig.Config, err)
+	}
+	return pool, nil
+}
+
+// invalidURL reports that a database url cannot be parsed. pgconn's own text quotes the url, and masks a password only
+// where it can find it: so it is not shown.
+func invalidURL(err error) error {
+	return fault.Wrap(fault.Invalid, quiet{"expected postgres://user:password@host:port/database", err}, "parse the database url")
+}
+
+// unreachable reports in one line that nobody answered, or answered with a refusal.
+func unreachable(cfg *pgconn.Config, err error) error {
+	reason := err.Error()
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		reason = pgErr.Message
+	} else if op, ok := errors.AsType[*net.OpError](err); ok {
+		reason = op.Err.Error()
+	} else if errors.Is(err, context.DeadlineExceeded) {
+		reason = "no answer in time"
+	}
+	where := net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port)))
+	return fault.Wrap(fault.Unavailable, quiet{reason, err}, "connect to database %q at %s as user %q", cfg.Database, where, cfg.User)
+}
+
+// quiet is an error with a short text of its own that still unwraps to its cause.
+type quiet struct {
+	text string
+	err  error
+}
+
+func (q quiet) Error() string { return q.text }
+func (q quiet) Unwrap() error { return q.err }
