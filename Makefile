@@ -1,0 +1,92 @@
+# Everything a person runs. `make` alone lists the targets.
+
+MODULES  := proto-events libs services/poller services/projector services/api deploy/allinone
+TOOLS    := $(CURDIR)/.bin
+PACKAGES := $(addsuffix /...,$(addprefix ./,$(MODULES)))
+
+BUF_VERSION           := v1.75.0
+PROTOC_GEN_GO_VERSION := v1.36.12
+SQLC_VERSION          := v1.31.1
+GOLANGCI_VERSION      := v2.15.0
+
+# The race detector needs a C compiler. Without one the tests run without it, and say so.
+CC_FOUND := $(shell command -v $$(go env CC) 2>/dev/null)
+RACE     := $(if $(CC_FOUND),-race,)
+CGO      := $(if $(CC_FOUND),1,0)
+
+export PATH := $(TOOLS):$(PATH)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/proxops, the three services and the simulator
+	go build -o bin/ ./deploy/allinone/cmd/proxops ./services/poller/cmd/poller ./services/projector/cmd/projector ./services/api/cmd/api ./libs/pvesim/cmd/pvesim
+
+.PHONY: demo
+demo: ## build and run the product with simulated clusters on this machine
+	go build -o bin/proxops ./deploy/allinone/cmd/proxops
+	@exec bin/proxops demo $(ARGS)
+
+.PHONY: test
+test: ## run every test that needs no browser and no other language
+	@$(if $(RACE),echo "Tests run with the race detector.",echo "NOTE: no C compiler found, so the tests run WITHOUT the race detector.")
+	CGO_ENABLED=$(CGO) go test $(RACE) -timeout 20m $(TESTFLAGS) $(PACKAGES)
+	@echo "Left out here, done by .ci/run: lint, generated code, the fuzz targets beyond their seeds, Python clients, images."
+
+.PHONY: test-short
+test-short: ## run the tests without the race detector
+	go test -timeout 15m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (default 10s)
+	@set -e; for m in $(MODULES); do (cd $$m && for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
+		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$p/*_test.go | sed 's/^func //'); do echo "== $$m/$$p $$f"; go test -run='^$$' -fuzz="^$$f\$$" -fuzztime=$(or $(FUZZTIME),10s) $$p; done; done); done
+
+.PHONY: bench
+bench: ## print ratios to floors measured in the same run
+	@for m in services/projector services/api; do (cd $$m && go test -run='^$$' -bench=. -benchtime=1x -timeout 30m ./...) || exit 1; done
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint $(TOOLS)/buf ## find bugs and broken boundaries
+	cd proto-events && buf lint && buf breaking --against released.binpb
+	golangci-lint run $(PACKAGES)
+	@if go list -deps ./services/poller/cmd/poller | grep -E '^github.com/jackc/|/libs/postgres'; then echo "the poller must not reach a database driver"; exit 1; fi
+
+.PHONY: fmt
+fmt: $(TOOLS)/golangci-lint ## format all Go code
+	golangci-lint fmt $(PACKAGES)
+
+.PHONY: generate
+generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/sqlc ## make protobuf and sqlc code again
+	cd proto-events && buf generate
+	sqlc generate
+
+.PHONY: verify
+verify: generate tidy ## fail if generated code, go.mod or go.sum are not what is committed
+	@git diff --exit-code -- '*.pb.go' '*/store/*.go' '*go.mod' '*go.sum' go.work || { echo "run make generate tidy and commit"; exit 1; }
+
+.PHONY: proto-release
+proto-release: $(TOOLS)/buf ## make the present contract the one that may not be broken
+	cd proto-events && buf build -o released.binpb
+
+.PHONY: tidy
+tidy: ## bring go.work and every go.mod in line
+	go work sync
+	@set -e; for m in $(MODULES); do (cd $$m && go mod tidy); done
+
+.PHONY: clean
+clean: ## remove what make built
+	rm -rf bin .bin
+
+$(TOOLS)/buf:
+	GOBIN=$(TOOLS) go install github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION)
+$(TOOLS)/protoc-gen-go:
+	GOBIN=$(TOOLS) go install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO_VERSION)
+$(TOOLS)/sqlc:
+	GOBIN=$(TOOLS) go install github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC_VERSION)
+$(TOOLS)/golangci-lint:
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
