@@ -107,8 +107,8 @@ func (f cronField) parse(text string) (set, error) {
 func (f cronField) item(text string) (it item, err error) {
 	values, step, stepped := strings.Cut(text, "/")
 	first, last, ranged := strings.Cut(values, "-")
-	switch {
-	case values == "*":
+	switch values {
+	case "*":
 		it = item{first: f.lo, last: f.hi, step: 1}
 	default:
 		if it.first, err = f.value(first); err != nil {

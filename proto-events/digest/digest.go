@@ -33,7 +33,7 @@ func Seal(s *proxopsv1.Snapshot) error {
 		}
 		r.ContentHash = sum
 	}
-	s.Count = uint32(Count(s)) //nolint:gosec // bounded by the size of a message
+	s.Count = uint32(Count(s))
 	sum, err := Of(s)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func Of(s *proxopsv1.Snapshot) ([]byte, error) {
 }
 
 func entry(key string, contentHash []byte) []byte {
-	b := binary.BigEndian.AppendUint32(make([]byte, 0, len(key)+len(contentHash)+4), uint32(len(key))) //nolint:gosec // bounded by the size of a message
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, len(key)+len(contentHash)+4), uint32(len(key)))
 	return append(append(b, key...), contentHash...)
 }
 

@@ -1,0 +1,91 @@
+package change
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/proxops/proxops/libs/pgtest"
+	"github.com/proxops/proxops/libs/postgres"
+)
+
+func TestWriteKeepsTheOrderAndFillsTheOutboxWithJobsAlone(t *testing.T) {
+	pool := pgtest.New(t)
+	endpoint := int32(3)
+	rows := []Row{
+		{Time: time.Now(), ObjectType: BackupRoutine, ObjectID: 1, EndpointID: &endpoint, Action: Create, Event: Created, Version: 1, Key: "a", Post: json.RawMessage(`{"x":1}`)},
+		{Time: time.Now(), ObjectType: ProxmoxEndpoint, ObjectID: 3, EndpointID: &endpoint, Action: Update, Changed: []string{"name"}},
+		{Time: time.Now(), ObjectType: BackupRoutine, ObjectID: 1, EndpointID: &endpoint, Action: Delete, Event: Deleted, Version: 2, Key: "a", ObjectRepr: strings.Repeat("ü", 300)},
+	}
+	err := postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+		return Write(t.Context(), tx, Origin{Cause: System, RequestID: uuid.New(), Message: "m"}, rows)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var versions []int32
+	err = pool.QueryRow(t.Context(), `SELECT array_agg(version ORDER BY change_id) FROM outbox JOIN changes ON id = change_id`).Scan(&versions)
+	if err != nil || !slices.Equal(versions, []int32{1, 2}) {
+		t.Errorf("the outbox holds versions %v (%v), want 1 and 2 in that order", versions, err)
+	}
+	var n, longest int
+	err = pool.QueryRow(t.Context(), `SELECT count(*), max(length(object_repr)) FROM changes WHERE message = 'm' AND cause = 'system'`).Scan(&n, &longest)
+	if err != nil || n != 3 || longest != maxText {
+		t.Errorf("%d rows with a representation of up to %d characters (%v), want 3 and %d", n, longest, err, maxText)
+	}
+}
+
+func TestWriteRefusesASecondChangeOfOneVersion(t *testing.T) {
+	pool := pgtest.New(t)
+	row := Row{Time: time.Now(), ObjectType: Replication, ObjectID: 1, Action: Create, Event: Created, Version: 1}
+	err := postgres.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+		return Write(t.Context(), tx, Origin{Cause: Sync, RequestID: uuid.New()}, []Row{row, row})
+	})
+	if err == nil {
+		t.Error("two changes of an object with one version were written")
+	}
+}
+
+func TestDiffComparesValuesNotText(t *testing.T) {
+	for name, c := range map[string]struct {
+		pre, post string
+		want      []string
+	}{
+		"order and blanks":      {`{"a":1,"b":{"x":1,"y":2}}`, `{ "b": {"y":2,"x":1}, "a": 1}`, nil},
+		"sorted names":          {`{"b":1,"a":1}`, `{"b":2,"a":2}`, []string{"a", "b"}},
+		"absent is null":        {`{"a":null}`, `{"b":null}`, nil},
+		"null is not empty":     {`{"a":null}`, `{"a":""}`, []string{"a"}},
+		"a key goes":            {`{"a":1}`, `{}`, []string{"a"}},
+		"large numbers differ":  {`{"a":9007199254740993}`, `{"a":9007199254740992}`, []string{"a"}},
+		"nothing before at all": {``, `{"a":1}`, []string{"a"}},
+	} {
+		got, err := Diff(json.RawMessage(c.pre), json.RawMessage(c.post))
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v (%v), want %v", name, got, err, c.want)
+		}
+	}
+}
+
+func TestEventOf(t *testing.T) {
+	for _, c := range []struct {
+		action        Action
+		before, after string
+		want          Event
+	}{
+		{Create, "", "active", Created},
+		{Update, "active", "active", Updated},
+		{Update, "stale", "stale", Updated},
+		{Update, "active", "stale", Stale},
+		{Update, "stale", "active", Reactivated},
+		{Delete, "stale", "", Deleted},
+	} {
+		if got := EventOf(c.action, c.before, c.after); got != c.want {
+			t.Errorf("%s from %q to %q is %q, want %q", c.action, c.before, c.after, got, c.want)
+		}
+	}
+}
