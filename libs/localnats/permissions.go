@@ -1,0 +1,68 @@
+package localnats
+
+import (
+	"slices"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/proxops/proxops/proto-events/subjects"
+)
+
+// Users of every server.
+const (
+	Poller    = "poller"
+	Projector = "projector"
+	API       = "api"
+	Admin     = "admin" // may do everything
+)
+
+// permissions are the least subjects that each service needs. A service receives replies below _INBOX.<its name>, so that
+// none can listen to the answers another gets.
+var permissions = map[string]*server.Permissions{
+	Admin: nil,
+	Poller: {
+		Publish: allow(
+			subjects.AllClaims, subjects.AllReports, subjects.AllSnapshots, "proxops.v1.progress.>",
+			"proxops.v1.dead."+subjects.StreamTasks+".>",
+			"$JS.API.INFO", consumerAPI(subjects.StreamTasks), "$JS.ACK."+subjects.StreamTasks+".>",
+		),
+		Subscribe: allow("_INBOX.poller.>", "proxops.v1.control.>"),
+	},
+	Projector: {
+		Publish: allow(
+			subjects.AllSchedules, subjects.AllTasks, subjects.AllEvents, subjects.AllDead, "proxops.v1.progress.>", "proxops.v1.control.>",
+			"$JS.API.>", "$JS.ACK.>", "$JS.FC.>",
+		),
+		Subscribe: allow("_INBOX.projector.>", subjects.AllClaims, subjects.AllReports, "proxops.v1.progress.>", "proxops.v1.control.>"),
+		Response:  &server.ResponsePermission{MaxMsgs: 1, Expires: server.DEFAULT_ALLOW_RESPONSE_EXPIRATION},
+	},
+	API: {
+		Publish: allow(
+			"proxops.v1.task.manual.*.*", "proxops.v1.control.>",
+			"$JS.API.INFO", consumerAPI(subjects.StreamEvents), "$JS.API.DIRECT.GET."+subjects.StreamEvents+".>",
+			"$JS.ACK."+subjects.StreamEvents+".>", "$JS.FC."+subjects.StreamEvents+".>",
+		),
+		Subscribe: allow("_INBOX.api.>", "proxops.v1.progress.>", "proxops.v1.control.>"),
+	},
+}
+
+// consumerAPI are the JetStream requests with which a service reads from a stream.
+func consumerAPI(stream string) []string {
+	return []string{
+		"$JS.API.STREAM.INFO." + stream, "$JS.API.CONSUMER.CREATE." + stream + ".>", "$JS.API.CONSUMER.INFO." + stream + ".>",
+		"$JS.API.CONSUMER.MSG.NEXT." + stream + ".>", "$JS.API.CONSUMER.DELETE." + stream + ".>", "$JS.API.STREAM.MSG.GET." + stream,
+	}
+}
+
+func allow(lists ...any) *server.SubjectPermission {
+	var all []string
+	for _, l := range lists {
+		switch l := l.(type) {
+		case string:
+			all = append(all, l)
+		case []string:
+			all = slices.Concat(all, l)
+		}
+	}
+	return &server.SubjectPermission{Allow: all}
+}
