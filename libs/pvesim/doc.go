@@ -23,4 +23,7 @@
 //	_ = c.Requests()["GET /cluster/backup"]
 //
 // Refusals come at once unless [WithDelays] says otherwise; a real cluster takes 3 s for a 401.
+//
+// A [Fleet] is many clusters at once, which [Fleet.Live] changes by a seed as people would. [Control] steers a fleet over HTTP,
+// and the command in cmd/pvesim serves both.
 package pvesim

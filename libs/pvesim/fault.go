@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,7 +29,8 @@ func (f Fault) alone() bool { return f.send != nil }
 type activeFault struct {
 	call  string
 	fault Fault
-	left  int // requests it still hits, -1 = all
+	left  int   // requests it still hits, -1 = all
+	owner *life // who switched it on, nil = a person
 }
 
 // Fault switches a fault on for a call: a template such as "/cluster/backup/{id}", a path such as "/cluster/backup/x", either with
@@ -37,16 +39,26 @@ func (c *Cluster) Fault(call string, f Fault) { c.FaultTimes(call, f, -1) }
 
 // FaultTimes is Fault for the next n requests that it hits.
 func (c *Cluster) FaultTimes(call string, f Fault, n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.faults = append(c.faults, &activeFault{call, f, n})
+	c.switchOn(&activeFault{call: call, fault: f, left: n})
 }
 
-// ClearFaults switches all faults off.
-func (c *Cluster) ClearFaults() {
+func (c *Cluster) switchOn(f *activeFault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.faults = nil
+	c.faults = slices.DeleteFunc(c.faults, (*activeFault).spent)
+	c.faults = append(c.faults, f)
+}
+
+// spent tells that the fault hits no more requests.
+func (f *activeFault) spent() bool { return f.left == 0 }
+
+// ClearFaults switches all faults off.
+func (c *Cluster) ClearFaults() { c.clearMatching(func(*activeFault) bool { return true }) }
+
+func (c *Cluster) clearMatching(off func(*activeFault) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.faults = slices.DeleteFunc(c.faults, off)
 }
 
 // Faults lists the faults that are switched on, as "name on call".
@@ -55,7 +67,7 @@ func (c *Cluster) Faults() []string {
 	defer c.mu.Unlock()
 	on := []string{}
 	for _, f := range c.faults {
-		if f.left != 0 {
+		if !f.spent() {
 			on = append(on, f.fault.name+" on "+f.call)
 		}
 	}
@@ -66,7 +78,7 @@ func (c *Cluster) Faults() []string {
 func (c *Cluster) fault(template, path string) Fault {
 	for i := len(c.faults) - 1; i >= 0; i-- {
 		f := c.faults[i]
-		if f.left == 0 || !hits(f.call, template) && !hits(f.call, path) {
+		if f.spent() || !hits(f.call, template) && !hits(f.call, path) {
 			continue
 		}
 		if f.left > 0 {
