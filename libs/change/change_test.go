@@ -62,6 +62,10 @@ func TestDiffComparesValuesNotText(t *testing.T) {
 		"null is not empty":     {`{"a":null}`, `{"a":""}`, []string{"a"}},
 		"a key goes":            {`{"a":1}`, `{}`, []string{"a"}},
 		"large numbers differ":  {`{"a":9007199254740993}`, `{"a":9007199254740992}`, []string{"a"}},
+		"spelling of numbers":   {`{"a":[1e3,0.5,-0,0.0012]}`, `{"a":[1000.0,5E-1,0,12e-4]}`, nil},
+		"numbers by their size": {`{"a":100,"b":1,"c":0.1,"d":1e999999999999999999999}`, `{"a":10,"b":-1,"c":0.01,"d":1e999999999999999999998}`, []string{"a", "b", "c", "d"}},
+		"escapes in texts":      {`{"a":"\u00e4<"}`, `{"a":"ä\u003c"}`, nil},
+		"inside of objects":     {`{"a":{"x":[{"y":null}]}}`, `{"a":{"x":[{"y":0}]}}`, []string{"a"}},
 		"nothing before at all": {``, `{"a":1}`, []string{"a"}},
 	} {
 		got, err := Diff(json.RawMessage(c.pre), json.RawMessage(c.post))
@@ -86,6 +90,20 @@ func TestEventOf(t *testing.T) {
 	} {
 		if got := EventOf(c.action, c.before, c.after); got != c.want {
 			t.Errorf("%s from %q to %q is %q, want %q", c.action, c.before, c.after, got, c.want)
+		}
+	}
+}
+
+func TestReprsAreTheDisplaysOfJobs(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{RoutineRepr("job-1", "0 2 * * *"), "job-1 (daily)"},
+		{RoutineRepr("job-1", "mon,wed 22:00"), "job-1 (mon,wed 22:00)"},
+		{RoutineRepr("job-1", "no schedule at all"), "job-1 (no schedule at all)"},
+		{RoutineRepr("job-1", ""), "job-1"},
+		{ReplicationRepr("100-0", "web-server-01", "pve-node-02"), "100-0 (web-server-01 → pve-node-02)"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
 		}
 	}
 }

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 )
 
-// Diff names the fields in which two flat states differ, sorted. Values are compared as JSON: a key that is absent equals null.
+// Diff names the fields in which two flat states differ, sorted. Values are compared as Postgres compares jsonb: the order of keys and the
+// spelling of a number (1e3, 1000, 1000.0) do not count, and a key that is absent equals null.
 func Diff(pre, post json.RawMessage) ([]string, error) {
 	before, err := fields(pre)
 	if err != nil {
@@ -19,12 +23,16 @@ func Diff(pre, post json.RawMessage) ([]string, error) {
 	}
 	var names []string
 	for name, value := range after {
-		if !bytes.Equal(before[name], value) {
+		same, err := Same(before[name], value)
+		if err != nil {
+			return nil, fmt.Errorf("compare %s: %w", name, err)
+		}
+		if !same {
 			names = append(names, name)
 		}
 	}
 	for name, value := range before {
-		if _, ok := after[name]; !ok && value != nil {
+		if _, ok := after[name]; !ok && !isNull(value) {
 			names = append(names, name)
 		}
 	}
@@ -32,27 +40,89 @@ func Diff(pre, post json.RawMessage) ([]string, error) {
 	return names, nil
 }
 
-// fields takes a flat state apart into compact, canonical values; null becomes nil.
-func fields(state json.RawMessage) (map[string][]byte, error) {
-	var values map[string]any
-	if len(state) > 0 {
-		d := json.NewDecoder(bytes.NewReader(state))
-		d.UseNumber()
-		if err := d.Decode(&values); err != nil {
-			return nil, fmt.Errorf("decode: %w", err)
+// Same says whether two JSON documents have the same value in the sense of Diff. No document at all equals null.
+func Same(a, b json.RawMessage) (bool, error) {
+	if bytes.Equal(a, b) || isNull(a) && isNull(b) {
+		return true, nil
+	}
+	x, err := decode(a)
+	if err != nil {
+		return false, err
+	}
+	y, err := decode(b)
+	if err != nil {
+		return false, err
+	}
+	return reflect.DeepEqual(x, y), nil
+}
+
+func isNull(v json.RawMessage) bool { return len(v) == 0 || string(v) == "null" }
+
+func fields(state json.RawMessage) (map[string]json.RawMessage, error) {
+	if len(state) == 0 {
+		return nil, nil
+	}
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(state, &values); err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
+	return values, nil
+}
+
+// decode reads a document so that equal values are deeply equal.
+func decode(doc json.RawMessage) (any, error) {
+	if isNull(doc) {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
+	return canonical(v), nil
+}
+
+func canonical(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		return number(v.String())
+	case map[string]any:
+		for key, value := range v {
+			v[key] = canonical(value)
+		}
+	case []any:
+		for i, value := range v {
+			v[i] = canonical(value)
 		}
 	}
-	out := make(map[string][]byte, len(values))
-	for name, value := range values {
-		if value == nil {
-			out[name] = nil
-			continue
+	return v
+}
+
+// decimal is a number that is as exact as its text: 0.digits × 10^exponent, digits neither beginning nor ending with zero.
+type decimal struct {
+	negative bool
+	digits   string
+	exponent int
+}
+
+// number reads a JSON number. One whose exponent is absurd is compared as text.
+func number(text string) any {
+	mantissa, exponentText, scientific := strings.Cut(strings.ToLower(text), "e")
+	exponent := 0
+	if scientific {
+		var err error
+		if exponent, err = strconv.Atoi(exponentText); err != nil {
+			return json.Number(text)
 		}
-		b, err := json.Marshal(value)
-		if err != nil {
-			return nil, fmt.Errorf("encode %s: %w", name, err)
-		}
-		out[name] = b
 	}
-	return out, nil
+	mantissa, negative := strings.CutPrefix(mantissa, "-")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits := strings.TrimLeft(whole+fraction, "0")
+	exponent += len(digits) - len(fraction)
+	digits = strings.TrimRight(digits, "0")
+	if digits == "" {
+		return decimal{}
+	}
+	return decimal{negative, digits, exponent}
 }
