@@ -35,6 +35,10 @@ const (
 	AllReports = "proxops.v1.rpc.report.*"
 )
 
+// ControlEndpoints is where the api says, on core NATS and without content, that endpoints changed: schedules are brought in line at once.
+// Whoever misses it hears of the change from Postgres a minute later.
+const ControlEndpoints = "proxops.v1.control.endpoints"
+
 // QueueProjector is the queue group in which projectors share requests.
 const QueueProjector = "projector"
 

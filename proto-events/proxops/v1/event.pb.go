@@ -44,7 +44,9 @@ type JobChanged struct {
 	// sync, api or system
 	Cause string `protobuf:"bytes,9,opt,name=cause,proto3" json:"cause,omitempty"`
 	// The object as REST shows it after the change, urls relative; before the change when it was deleted.
-	Object        *structpb.Struct `protobuf:"bytes,10,opt,name=object,proto3" json:"object,omitempty"`
+	Object *structpb.Struct `protobuf:"bytes,10,opt,name=object,proto3" json:"object,omitempty"`
+	// Names of fields that are missing in before and object, as the event would be larger than a message may be.
+	Omitted       []string `protobuf:"bytes,11,rep,name=omitted,proto3" json:"omitted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -149,12 +151,19 @@ func (x *JobChanged) GetObject() *structpb.Struct {
 	return nil
 }
 
+func (x *JobChanged) GetOmitted() []string {
+	if x != nil {
+		return x.Omitted
+	}
+	return nil
+}
+
 var File_proxops_v1_event_proto protoreflect.FileDescriptor
 
 const file_proxops_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"\x16proxops/v1/event.proto\x12\n" +
-	"proxops.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xb4\x02\n" +
+	"proxops.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xce\x02\n" +
 	"\n" +
 	"JobChanged\x12\x1b\n" +
 	"\tobject_id\x18\x01 \x01(\x03R\bobjectId\x12\x10\n" +
@@ -168,7 +177,8 @@ const file_proxops_v1_event_proto_rawDesc = "" +
 	"\x06before\x18\b \x01(\v2\x17.google.protobuf.StructR\x06before\x12\x14\n" +
 	"\x05cause\x18\t \x01(\tR\x05cause\x12/\n" +
 	"\x06object\x18\n" +
-	" \x01(\v2\x17.google.protobuf.StructR\x06objectB>Z<github.com/proxops/proxops/proto-events/proxops/v1;proxopsv1b\x06proto3"
+	" \x01(\v2\x17.google.protobuf.StructR\x06object\x12\x18\n" +
+	"\aomitted\x18\v \x03(\tR\aomittedB>Z<github.com/proxops/proxops/proto-events/proxops/v1;proxopsv1b\x06proto3"
 
 var (
 	file_proxops_v1_event_proto_rawDescOnce sync.Once
