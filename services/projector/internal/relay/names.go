@@ -1,0 +1,98 @@
+package relay
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/proxops/proxops/services/projector/internal/relay/render"
+	"github.com/proxops/proxops/services/projector/internal/store"
+)
+
+// lookUp reads what the events say beside their change rows: a fixed number of queries, however many events there are.
+func lookUp(ctx context.Context, q *store.Queries, events []*event) (*render.Names, error) {
+	refs := render.NewRefs()
+	for _, e := range events {
+		e.job.Refs(refs)
+	}
+	n := &render.Names{
+		Endpoints: map[int32]render.Endpoint{}, Nodes: map[int32]render.Node{}, Storages: map[int32]render.Storage{},
+		VirtualMachines: map[int32]string{}, Tags: map[string]render.Tag{},
+	}
+	for _, step := range []struct {
+		what string
+		do   func() error
+	}{
+		{"endpoints", func() error {
+			return each(ctx, q.RelayEndpoints, refs.Endpoints, func(r store.RelayEndpointsRow) {
+				n.Endpoints[r.ID] = render.Endpoint{Name: r.Name, Host: cmp.Or(r.Domain, r.IpAddress)}
+			})
+		}},
+		{"nodes", func() error {
+			return each(ctx, q.RelayNodes, refs.Nodes, func(r store.RelayNodesRow) {
+				n.Nodes[r.ID] = render.Node{Name: r.Name, NodeID: r.NodeID, Online: r.Online}
+			})
+		}},
+		{"storages", func() error {
+			return each(ctx, q.RelayStorages, refs.Storages, func(r store.RelayStoragesRow) {
+				n.Storages[r.ID] = render.Storage{Name: r.Name, ClusterID: r.ClusterID, ClusterName: r.ClusterName}
+			})
+		}},
+		{"virtual machines", func() error {
+			return each(ctx, q.RelayVirtualMachines, refs.VirtualMachines, func(r store.RelayVirtualMachinesRow) {
+				n.VirtualMachines[r.ID] = r.Name
+			})
+		}},
+		{"tags", func() error {
+			return each(ctx, q.RelayTags, refs.Tags, func(r store.RelayTagsRow) {
+				n.Tags[r.Name] = render.Tag{ID: r.ID, Name: r.Name, Slug: r.Slug, Color: r.Color}
+			})
+		}},
+		{"times of creation", func() error { return created(ctx, q, events) }},
+	} {
+		if err := step.do(); err != nil {
+			return nil, fmt.Errorf("look up %s of %d events: %w", step.what, len(events), err)
+		}
+	}
+	return n, nil
+}
+
+// each asks for a set of keys, unless it is empty, and calls fn with every answer.
+func each[K comparable, R any](ctx context.Context, ask func(context.Context, []K) ([]R, error), keys map[K]struct{}, fn func(R)) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	rows, err := ask(ctx, slices.Collect(maps.Keys(keys)))
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		fn(r)
+	}
+	return nil
+}
+
+func created(ctx context.Context, q *store.Queries, events []*event) error {
+	type object struct{ objectType, id int32 }
+	jobs := make(map[object][]*render.Job, len(events))
+	types, ids := make([]int32, 0, len(events)), make([]int32, 0, len(events))
+	for _, e := range events {
+		key := object{e.ObjectTypeID, e.ObjectID}
+		if _, ok := jobs[key]; !ok {
+			types, ids = append(types, key.objectType), append(ids, key.id)
+		}
+		jobs[key] = append(jobs[key], e.job)
+	}
+	rows, err := q.RelayCreated(ctx, types, ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		for _, j := range jobs[object{r.ObjectTypeID, r.ObjectID}] {
+			j.Created = &r.Created
+		}
+	}
+	return nil
+}

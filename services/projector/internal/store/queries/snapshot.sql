@@ -1,0 +1,23 @@
+-- name: SnapshotState :one
+-- What decides whether a snapshot is applied, and how. To be read under the lock of the endpoint.
+SELECT s.issued_generation, s.cluster_name, s.standalone, s.time_zone,
+       coalesce(k.applied_generation, 0)::bigint AS applied_generation, k.digest, k.last_seen, clock_timestamp()::timestamptz AS now
+FROM endpoint_states s LEFT JOIN sync_states k ON k.endpoint_id = s.endpoint_id AND k.kind = @kind
+WHERE s.endpoint_id = @endpoint_id;
+
+-- name: SnapshotApplied :exec
+-- Warnings stay: the report of the run brings them, before or after.
+INSERT INTO sync_states AS s (endpoint_id, kind, applied_generation, digest, object_count, last_seen, status, since)
+VALUES (@endpoint_id, @kind, @generation, @digest, @object_count, @at::timestamptz, 'ok', @at::timestamptz)
+ON CONFLICT (endpoint_id, kind) DO UPDATE SET
+    applied_generation = excluded.applied_generation, digest = excluded.digest, object_count = excluded.object_count,
+    last_seen = excluded.last_seen, status = 'ok', since = CASE WHEN s.status = 'ok' THEN s.since ELSE excluded.since END,
+    error_kind = '', error_text = '', remedy = '', missing_privilege = '';
+
+-- name: SnapshotSettle :exec
+-- Pins the identity with the first snapshot, and forgets failures when a job list was read.
+UPDATE endpoint_states
+SET claim_pending = array_remove(claim_pending, @kind::text), cluster_name = @cluster_name, standalone = @standalone,
+    failures = CASE WHEN @recovered::boolean THEN 0 ELSE failures END,
+    next_attempt_at = CASE WHEN @recovered::boolean THEN NULL ELSE next_attempt_at END
+WHERE endpoint_id = @endpoint_id;
