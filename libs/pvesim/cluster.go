@@ -131,7 +131,7 @@ func (c *Cluster) BackupIDs() []string {
 }
 
 func newRand(seed int64) *mathrand.Rand {
-	return mathrand.New(mathrand.NewPCG(uint64(seed), 0)) //nolint:gosec // reproducible on purpose; any bits of the seed will do
+	return mathrand.New(mathrand.NewPCG(uint64(seed), 0))
 }
 
 func newUUID() string {

@@ -76,8 +76,7 @@ func (c *Cluster) Faults() []string {
 
 // fault picks the one that hits a request; the lock is held.
 func (c *Cluster) fault(template, path string) Fault {
-	for i := len(c.faults) - 1; i >= 0; i-- {
-		f := c.faults[i]
+	for _, f := range slices.Backward(c.faults) {
 		if f.spent() || !hits(f.call, template) && !hits(f.call, path) {
 			continue
 		}
@@ -208,9 +207,9 @@ func shortened(a answer, keep func(n int) int) answer {
 // FromTranscript is one of the recorded refusals, by the name of its file without ".json", in the cluster's dialect. It panics on
 // a name that is not among Transcripts.
 func FromTranscript(name string) Fault {
-	make, ok := transcripts[name]
+	recorded, ok := transcripts[name]
 	if !ok {
 		panic(fmt.Sprintf("pvesim: no transcript %q; there are %s", name, strings.Join(Transcripts(), ", ")))
 	}
-	return Fault{name: name, instead: make}
+	return Fault{name: name, instead: recorded}
 }

@@ -3,6 +3,8 @@ package pvesim
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -129,14 +131,11 @@ func (g generator) backup(w *World) BackupJob {
 
 func (g generator) selectGuests(w *World, j *BackupJob) {
 	vmids := func(sep string) string {
-		s := ""
-		for i := range 1 + g.rand.IntN(6) {
-			if i > 0 {
-				s += sep
-			}
-			s += fmt.Sprint(100 + g.rand.IntN(max(1, len(w.Guests))))
+		var ids []string
+		for range 1 + g.rand.IntN(6) {
+			ids = append(ids, strconv.Itoa(100+g.rand.IntN(max(1, len(w.Guests)))))
 		}
-		return s
+		return strings.Join(ids, sep)
 	}
 	switch n := g.rand.IntN(20); {
 	case n < 9:
@@ -175,8 +174,12 @@ func (g generator) limits(j *BackupJob) {
 		often int
 		of    []int
 	}{
-		{&j.BWLimit, 20, []int{0, 10240, 51200}}, {&j.IONice, 15, []int{5, 7, 8}}, {&j.Zstd, 15, []int{0, 1, 4}},
-		{&j.Pigz, 8, []int{1, 4}}, {&j.LockWait, 5, []int{60, 180}}, {&j.StopWait, 5, []int{5, 10}},
+		{&j.BWLimit, 20, []int{0, 10240, 51200}},
+		{&j.IONice, 15, []int{5, 7, 8}},
+		{&j.Zstd, 15, []int{0, 1, 4}},
+		{&j.Pigz, 8, []int{1, 4}},
+		{&j.LockWait, 5, []int{60, 180}},
+		{&j.StopWait, 5, []int{5, 10}},
 	} {
 		if g.often(o.often) {
 			*o.at = new(pick(g.rand, o.of...))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 )
 
@@ -60,6 +61,7 @@ func (w *writer) object(o object) {
 		w.keys = append(w.keys, k)
 	}
 	end := len(w.keys)
+	slices.Sort(w.keys[start:]) // Go's own order would be beyond the seed
 	w.rand.Shuffle(end-start, func(i, j int) {
 		w.keys[start+i], w.keys[start+j] = w.keys[start+j], w.keys[start+i]
 	})

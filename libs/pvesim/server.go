@@ -41,7 +41,7 @@ func (c *Cluster) Start() (*Server, error) {
 	if c.server != nil {
 		return nil, fmt.Errorf("start simulated cluster %q: it is already started at %s", c.world.Name, c.server.URL)
 	}
-	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", c.listen)
+	ln, err := listen(c.listen)
 	if err != nil {
 		return nil, fmt.Errorf("start simulated cluster %q: listen on %s: %w", c.world.Name, c.listen, err)
 	}
@@ -71,6 +71,15 @@ func (c *Cluster) Start() (*Server, error) {
 	c.server = s
 	go s.serve(tls.NewListener(ln, base))
 	return s, nil
+}
+
+// listen needs no context: addresses are numbers or in the hosts file.
+func listen(address string) (net.Listener, error) {
+	a, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return net.ListenTCP("tcp", a)
 }
 
 func (s *Server) serve(ln net.Listener) {
