@@ -15,13 +15,13 @@ import (
 
 // client asks one server with its CA and a token.
 type client struct {
-	t      *testing.T
+	t      testing.TB
 	server *pvesim.Server
 	http   *http.Client
 	auth   string
 }
 
-func connect(t *testing.T, s *pvesim.Server) *client {
+func connect(t testing.TB, s *pvesim.Server) *client {
 	t.Helper()
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(s.CAPEM()) {
@@ -103,7 +103,7 @@ func (c *client) ids(path string) []string {
 }
 
 // decode keeps numbers as they are written, so that 1, 1.0 and "1" differ.
-func decode(t *testing.T, body []byte, into any) {
+func decode(t testing.TB, body []byte, into any) {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
