@@ -66,14 +66,13 @@ func (c *Conn) explain(call string, err error) error {
 	}
 	e := classify(err)
 	e.err = err
-	e.Text = c.plain(fmt.Sprintf("%s, GET %s: %s", c.address, call, e.Text))
-	e.MissingPrivilege = c.plain(e.MissingPrivilege)
+	e.Text = c.cluster.plain(fmt.Sprintf("%s, GET %s: %s", c.address, call, e.Text))
 	return e
 }
 
-// plain makes one line of valid, bounded text without the secret of whatever a cluster said.
-func (c *Conn) plain(s string) string {
-	if secret := c.cluster.target.Token.Reveal(); len(secret) >= minSecret {
+// plain makes one line of bounded text, without the secret, of whatever a cluster said.
+func (c *Cluster) plain(s string) string {
+	if secret := c.target.Token.Reveal(); len(secret) >= minSecret {
 		s = strings.ReplaceAll(s, secret, redacted)
 	}
 	s = strings.Map(func(r rune) rune {

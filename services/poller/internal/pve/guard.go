@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,7 +38,7 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer func() { _ = resp.Body.Close() }()
 	// Whatever of the body arrives is only a help to understand the status.
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	return nil, newStatusError(resp, text)
+	return nil, newStatusError(resp, text, g.cluster.plain)
 }
 
 // statusError is an answer other than 200.
@@ -50,10 +52,11 @@ type statusError struct {
 	errors map[string]string
 }
 
-func newStatusError(resp *http.Response, text []byte) *statusError {
+// newStatusError reads an error's texts, each of which plain makes fit to be shown.
+func newStatusError(resp *http.Response, text []byte, plain func(string) string) *statusError {
 	e := &statusError{
 		status: resp.StatusCode,
-		reason: strings.TrimSpace(strings.TrimPrefix(resp.Status, strconv.Itoa(resp.StatusCode))),
+		reason: strings.TrimSpace(plain(strings.TrimPrefix(resp.Status, strconv.Itoa(resp.StatusCode)))),
 		errors: map[string]string{},
 	}
 	var told struct {
@@ -65,11 +68,11 @@ func newStatusError(resp *http.Response, text []byte) *statusError {
 		return e
 	}
 	if s, ok := told.Message.(string); ok {
-		e.message = strings.TrimSpace(s)
+		e.message = strings.TrimSpace(plain(s))
 	}
 	for key, v := range told.Errors {
 		if s, ok := v.(string); ok {
-			e.errors[key] = s
+			e.errors[plain(key)] = plain(s)
 		}
 	}
 	return e
@@ -83,8 +86,8 @@ func (e *statusError) Error() string {
 	if e.message != "" && e.message != e.reason {
 		text += " (" + e.message + ")"
 	}
-	for key, s := range e.errors {
-		return text + fmt.Sprintf(" (%s: %s)", key, s)
+	for _, key := range slices.Sorted(maps.Keys(e.errors)) {
+		text += fmt.Sprintf(" (%s: %s)", key, e.errors[key])
 	}
 	return text
 }
