@@ -60,8 +60,8 @@ func (w *worker) work(ctx context.Context, jm jetstream.Msg) {
 	switch {
 	case ctx.Err() != nil:
 		err = ctx.Err()
-	case m.Deliveries > maxDeliveries: // it was not settled: those who had it died, perhaps of it
-		err = fmt.Errorf("no handler ended in %d deliveries", maxDeliveries)
+	case m.Deliveries > maxDeliveries: // those who had it died, perhaps of it, or could not give it up
+		err = fmt.Errorf("none of %d deliveries was settled", m.Deliveries-1)
 	default:
 		err = w.handle(ctx, m)
 	}
