@@ -362,8 +362,8 @@ CREATE TABLE changes (
     key            text NOT NULL DEFAULT '',
     status         text NOT NULL DEFAULT '',
     changed        text[] NOT NULL DEFAULT '{}',
-    prechange      jsonb,
-    postchange     jsonb,
+    prechange      json,
+    postchange     json,
     cause          text NOT NULL CHECK (cause IN ('sync', 'api', 'system')),
     user_id        integer,
     user_name      text COLLATE "und-x-icu" NOT NULL DEFAULT '',
@@ -378,7 +378,7 @@ CREATE INDEX changes_request ON changes (request_id);
 COMMENT ON TABLE changes IS 'owner: whoever writes the object, in the same transaction, through libs/change. Rows are never updated. No foreign keys here and below: a check per row would cost more than the row.';
 COMMENT ON COLUMN changes.event IS 'of jobs only: what the relay publishes';
 COMMENT ON COLUMN changes.endpoint_id IS 'no reference: the log outlives endpoints';
-COMMENT ON COLUMN changes.prechange IS 'flat column values as NetBox logs them: references as ids, tags as names';
+COMMENT ON COLUMN changes.prechange IS 'flat column values as NetBox logs them: references as ids, tags as names. Not jsonb: written once and read whole, which text does faster.';
 COMMENT ON COLUMN changes.request_id IS 'of the REST request, or one for each applied snapshot';
 
 CREATE TABLE outbox (
