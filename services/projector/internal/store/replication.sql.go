@@ -11,6 +11,35 @@ import (
 	"time"
 )
 
+const guestNodes = `-- name: GuestNodes :many
+SELECT r.id, v.node_id FROM replications r JOIN virtual_machines v ON v.id = r.virtual_machine_id WHERE r.id = ANY ($1::integer[])
+`
+
+type GuestNodesRow struct {
+	ID     int32
+	NodeID *int32
+}
+
+func (q *Queries) GuestNodes(ctx context.Context, ids []int32) ([]GuestNodesRow, error) {
+	rows, err := q.db.Query(ctx, guestNodes, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []GuestNodesRow{}
+	for rows.Next() {
+		var i GuestNodesRow
+		if err := rows.Scan(&i.ID, &i.NodeID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const replicationConfirm = `-- name: ReplicationConfirm :exec
 UPDATE replications r SET content_hash = x.content_hash, seen = true
 FROM (SELECT unnest($1::integer[]) AS id, unnest($2::bytea[]) AS content_hash) x WHERE r.id = x.id

@@ -70,7 +70,7 @@ func (q *Queries) SnapshotSettle(ctx context.Context, arg SnapshotSettleParams) 
 }
 
 const snapshotState = `-- name: SnapshotState :one
-SELECT s.issued_generation, s.cluster_name, s.standalone, s.time_zone,
+SELECT s.issued_generation, s.cluster_name, s.standalone, s.time_zone, s.pve_version,
        coalesce(k.applied_generation, 0)::bigint AS applied_generation, k.digest, k.last_seen, clock_timestamp()::timestamptz AS now
 FROM endpoint_states s LEFT JOIN sync_states k ON k.endpoint_id = s.endpoint_id AND k.kind = $1
 WHERE s.endpoint_id = $2
@@ -81,6 +81,7 @@ type SnapshotStateRow struct {
 	ClusterName       string
 	Standalone        bool
 	TimeZone          string
+	PveVersion        string
 	AppliedGeneration int64
 	Digest            []byte
 	LastSeen          *time.Time
@@ -96,6 +97,7 @@ func (q *Queries) SnapshotState(ctx context.Context, kind string, endpointID int
 		&i.ClusterName,
 		&i.Standalone,
 		&i.TimeZone,
+		&i.PveVersion,
 		&i.AppliedGeneration,
 		&i.Digest,
 		&i.LastSeen,

@@ -48,3 +48,6 @@ WHERE id = ANY (@ids::integer[]) AND status = 'active';
 SELECT r.id FROM replications r JOIN virtual_machines v ON v.id = r.virtual_machine_id
 WHERE r.endpoint_id = @endpoint_id::integer AND r.status = 'active' AND r.seen AND r.source = '' AND v.node_id IS NOT NULL
   AND r.proxmox_node_id IS DISTINCT FROM v.node_id;
+
+-- name: GuestNodes :many
+SELECT r.id, v.node_id FROM replications r JOIN virtual_machines v ON v.id = r.virtual_machine_id WHERE r.id = ANY (@ids::integer[]);

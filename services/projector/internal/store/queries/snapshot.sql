@@ -1,6 +1,6 @@
 -- name: SnapshotState :one
 -- What decides whether a snapshot is applied, and how. To be read under the lock of the endpoint.
-SELECT s.issued_generation, s.cluster_name, s.standalone, s.time_zone,
+SELECT s.issued_generation, s.cluster_name, s.standalone, s.time_zone, s.pve_version,
        coalesce(k.applied_generation, 0)::bigint AS applied_generation, k.digest, k.last_seen, clock_timestamp()::timestamptz AS now
 FROM endpoint_states s LEFT JOIN sync_states k ON k.endpoint_id = s.endpoint_id AND k.kind = @kind
 WHERE s.endpoint_id = @endpoint_id;
