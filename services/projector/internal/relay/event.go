@@ -59,7 +59,7 @@ func newEvent(row store.RelayEventsRow) (*event, error) {
 		state, version = row.Prechange, version-1
 	}
 	var err error
-	if e.job, err = render.Parse(object, state); err != nil {
+	if e.job, err = render.Parse(object, string(state)); err != nil {
 		return nil, fmt.Errorf("make an event of change %d: %w", row.ID, err)
 	}
 	e.job.ID, e.job.Version, e.job.LastUpdated = row.ObjectID, version, row.Time
@@ -122,7 +122,7 @@ func (e *event) appendJSON(b []byte, n *render.Names, raw bool) ([]byte, error) 
 		b = render.AppendString(b, name)
 	}
 	b = append(b, `],"before":`...)
-	b, err := render.AppendFields(b, e.Prechange, e.Changed, raw)
+	b, err := render.AppendFields(b, string(e.Prechange), e.Changed, raw)
 	if err != nil {
 		return b, err
 	}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
+	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/services/projector/internal/relay/render"
 	"github.com/proxops/proxops/services/projector/internal/store"
 )
@@ -60,7 +62,7 @@ func lookUp(ctx context.Context, q *store.Queries, events []*event) (*render.Nam
 }
 
 // each asks for a set of keys, unless it is empty, and calls fn with every answer.
-func each[K comparable, R any](ctx context.Context, ask func(context.Context, []K) ([]R, error), keys map[K]struct{}, fn func(R)) error {
+func each[K comparable, V, R any](ctx context.Context, ask func(context.Context, []K) ([]R, error), keys map[K]V, fn func(R)) error {
 	if len(keys) == 0 {
 		return nil
 	}
@@ -74,25 +76,45 @@ func each[K comparable, R any](ctx context.Context, ask func(context.Context, []
 	return nil
 }
 
+// created tells every job when it was made.
 func created(ctx context.Context, q *store.Queries, events []*event) error {
-	type object struct{ objectType, id int32 }
-	jobs := make(map[object][]*render.Job, len(events))
-	types, ids := make([]int32, 0, len(events)), make([]int32, 0, len(events))
+	jobs := map[change.ObjectType]map[int32][]*render.Job{change.BackupRoutine: {}, change.Replication: {}}
 	for _, e := range events {
-		key := object{e.ObjectTypeID, e.ObjectID}
-		if _, ok := jobs[key]; !ok {
-			types, ids = append(types, key.objectType), append(ids, key.id)
-		}
-		jobs[key] = append(jobs[key], e.job)
+		of := jobs[change.ObjectType(e.ObjectTypeID)]
+		of[e.ObjectID] = append(of[e.ObjectID], e.job)
 	}
-	rows, err := q.RelayCreated(ctx, types, ids)
+	err := each(ctx, q.RelayRoutinesCreated, jobs[change.BackupRoutine], func(r store.RelayRoutinesCreatedRow) {
+		tell(jobs[change.BackupRoutine], r.ID, r.Created)
+	})
 	if err != nil {
 		return err
 	}
-	for _, r := range rows {
-		for _, j := range jobs[object{r.ObjectTypeID, r.ObjectID}] {
-			j.Created = &r.Created
+	err = each(ctx, q.RelayReplicationsCreated, jobs[change.Replication], func(r store.RelayReplicationsCreatedRow) {
+		tell(jobs[change.Replication], r.ID, r.Created)
+	})
+	if err != nil {
+		return err
+	}
+	// Jobs that were deleted have no row, but their first change knows it.
+	for objectType, gone := range jobs {
+		if len(gone) == 0 {
+			continue
+		}
+		rows, err := q.RelayFirstChanges(ctx, int32(objectType), slices.Collect(maps.Keys(gone)))
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			tell(gone, r.ObjectID, r.Time)
 		}
 	}
 	return nil
+}
+
+// tell sets the time on all events of a job, and strikes it off.
+func tell(jobs map[int32][]*render.Job, id int32, created time.Time) {
+	for _, j := range jobs[id] {
+		j.Created = &created
+	}
+	delete(jobs, id)
 }

@@ -24,7 +24,7 @@ type Relay struct {
 	Log  *slog.Logger
 	// Metrics is where the relay counts; nil: nowhere.
 	Metrics prometheus.Registerer
-	// Poll is how often an idle relay looks at the outbox. Default 50 ms.
+	// Poll is how often an idle relay looks at the outbox. Default 25 ms.
 	Poll time.Duration
 	// Check is how often an idle relay holds the stream against Postgres, and a stopped one whether it may go on. Default 15 s.
 	Check time.Duration
@@ -53,7 +53,7 @@ func (r *Relay) Run(ctx context.Context) error {
 
 func (r *Relay) defaults() {
 	if r.Poll == 0 {
-		r.Poll = 50 * time.Millisecond
+		r.Poll = 25 * time.Millisecond
 	}
 	if r.Check == 0 {
 		r.Check = 15 * time.Second

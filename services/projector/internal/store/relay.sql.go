@@ -7,45 +7,8 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 )
-
-const relayCreated = `-- name: RelayCreated :many
-SELECT c.object_type_id, c.object_id, coalesce(b.created, r.created, c.time)::timestamptz AS created
-FROM changes c
-LEFT JOIN backup_routines b ON c.object_type_id = 1 AND b.id = c.object_id
-LEFT JOIN replications r ON c.object_type_id = 2 AND r.id = c.object_id
-WHERE (c.object_type_id, c.object_id) IN (SELECT t.object_type_id, t.object_id FROM (SELECT unnest($1::integer[]) AS object_type_id, unnest($2::integer[]) AS object_id) t)
-  AND c.version = 1
-`
-
-type RelayCreatedRow struct {
-	ObjectTypeID int32
-	ObjectID     int32
-	Created      time.Time
-}
-
-// When jobs were made. Of deleted ones their first change knows it.
-func (q *Queries) RelayCreated(ctx context.Context, types []int32, ids []int32) ([]RelayCreatedRow, error) {
-	rows, err := q.db.Query(ctx, relayCreated, types, ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []RelayCreatedRow{}
-	for rows.Next() {
-		var i RelayCreatedRow
-		if err := rows.Scan(&i.ObjectTypeID, &i.ObjectID, &i.Created); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
 
 const relayEndpoints = `-- name: RelayEndpoints :many
 SELECT id, name, domain, ip_address FROM endpoints WHERE id = ANY ($1::integer[])
@@ -84,8 +47,8 @@ func (q *Queries) RelayEndpoints(ctx context.Context, ids []int32) ([]RelayEndpo
 }
 
 const relayEvents = `-- name: RelayEvents :many
-SELECT p.position, c.id, c.time, c.object_type_id, c.object_id, c.endpoint_id, c.event, c.version, c.key, c.status, c.changed, c.prechange, c.postchange,
-       c.cause
+SELECT p.position, c.id, c.time, c.object_type_id, c.object_id, c.endpoint_id, c.event, c.version, c.key, c.status, c.changed, c.cause, c.prechange,
+       c.postchange
 FROM event_positions p JOIN changes c ON c.id = p.change_id
 WHERE p.position > $1 AND p.position <= $2
 ORDER BY p.position
@@ -104,9 +67,9 @@ type RelayEventsRow struct {
 	Key          string
 	Status       string
 	Changed      []string
-	Prechange    json.RawMessage
-	Postchange   json.RawMessage
 	Cause        string
+	Prechange    []byte
+	Postchange   []byte
 }
 
 func (q *Queries) RelayEvents(ctx context.Context, after int64, upto int64, batch int32) ([]RelayEventsRow, error) {
@@ -130,10 +93,40 @@ func (q *Queries) RelayEvents(ctx context.Context, after int64, upto int64, batc
 			&i.Key,
 			&i.Status,
 			&i.Changed,
+			&i.Cause,
 			&i.Prechange,
 			&i.Postchange,
-			&i.Cause,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const relayFirstChanges = `-- name: RelayFirstChanges :many
+SELECT object_id, time FROM changes WHERE object_type_id = $1 AND object_id = ANY ($2::integer[]) AND version = 1
+`
+
+type RelayFirstChangesRow struct {
+	ObjectID int32
+	Time     time.Time
+}
+
+// When jobs were made that are gone by now.
+func (q *Queries) RelayFirstChanges(ctx context.Context, objectType int32, ids []int32) ([]RelayFirstChangesRow, error) {
+	rows, err := q.db.Query(ctx, relayFirstChanges, objectType, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RelayFirstChangesRow{}
+	for rows.Next() {
+		var i RelayFirstChangesRow
+		if err := rows.Scan(&i.ObjectID, &i.Time); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -288,6 +281,64 @@ func (q *Queries) RelayRefillFrom(ctx context.Context, after int64, published in
 	var position int64
 	err := row.Scan(&position)
 	return position, err
+}
+
+const relayReplicationsCreated = `-- name: RelayReplicationsCreated :many
+SELECT id, created FROM replications WHERE id = ANY ($1::integer[])
+`
+
+type RelayReplicationsCreatedRow struct {
+	ID      int32
+	Created time.Time
+}
+
+func (q *Queries) RelayReplicationsCreated(ctx context.Context, ids []int32) ([]RelayReplicationsCreatedRow, error) {
+	rows, err := q.db.Query(ctx, relayReplicationsCreated, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RelayReplicationsCreatedRow{}
+	for rows.Next() {
+		var i RelayReplicationsCreatedRow
+		if err := rows.Scan(&i.ID, &i.Created); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const relayRoutinesCreated = `-- name: RelayRoutinesCreated :many
+SELECT id, created FROM backup_routines WHERE id = ANY ($1::integer[])
+`
+
+type RelayRoutinesCreatedRow struct {
+	ID      int32
+	Created time.Time
+}
+
+func (q *Queries) RelayRoutinesCreated(ctx context.Context, ids []int32) ([]RelayRoutinesCreatedRow, error) {
+	rows, err := q.db.Query(ctx, relayRoutinesCreated, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RelayRoutinesCreatedRow{}
+	for rows.Next() {
+		var i RelayRoutinesCreatedRow
+		if err := rows.Scan(&i.ID, &i.Created); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const relayState = `-- name: RelayState :one

@@ -1,13 +1,10 @@
 package render
 
-import (
-	"bytes"
-	"fmt"
-)
+import "fmt"
 
 // eachField calls fn with every name and value of a JSON object, as they are written; names keep their escapes. It trusts that the text is
 // valid JSON, as what comes out of a jsonb column is: it finds ends, it does not check what lies between.
-func eachField(object []byte, fn func(name, value []byte)) error {
+func eachField(object string, fn func(name, value string)) error {
 	s := skipBlanks(object)
 	if len(s) < 2 || s[0] != '{' {
 		return fmt.Errorf("a state is not a JSON object: %.40q", object)
@@ -40,7 +37,7 @@ func eachField(object []byte, fn func(name, value []byte)) error {
 }
 
 // eachElement calls fn with every value of a JSON array; anything else has none.
-func eachElement(array []byte, fn func(value []byte)) {
+func eachElement(array string, fn func(value string)) {
 	if len(array) == 0 || array[0] != '[' {
 		return
 	}
@@ -57,7 +54,7 @@ func eachElement(array []byte, fn func(value []byte)) {
 }
 
 // valueLength returns the length of the value that s begins with.
-func valueLength(s []byte) int {
+func valueLength(s string) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
@@ -85,7 +82,7 @@ func valueLength(s []byte) int {
 }
 
 // stringLength returns the length of the string that s begins with, quotes included.
-func stringLength(s []byte) int {
+func stringLength(s string) int {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
@@ -97,7 +94,7 @@ func stringLength(s []byte) int {
 	return len(s)
 }
 
-func skipBlanks(s []byte) []byte {
+func skipBlanks(s string) string {
 	for len(s) > 0 && (s[0] == ' ' || s[0] == '\n' || s[0] == '\t' || s[0] == '\r') {
 		s = s[1:]
 	}
@@ -105,20 +102,22 @@ func skipBlanks(s []byte) []byte {
 }
 
 // appendCompact appends a value without the blanks between its tokens.
-func appendCompact(dst, value []byte) []byte {
-	for len(value) > 0 {
-		n := bytes.IndexAny(value, "\" \n\t\r")
-		if n < 0 {
-			return append(dst, value...)
-		}
-		dst = append(dst, value[:n]...)
-		if value = value[n:]; value[0] != '"' {
-			value = value[1:]
-			continue
-		}
-		n = stringLength(value)
-		dst = append(dst, value[:n]...)
-		value = value[n:]
+func appendCompact(dst []byte, value string) []byte {
+	if value != "" && value[0] != '{' && value[0] != '[' {
+		return append(dst, value...)
 	}
-	return dst
+	start := 0
+	for i := 0; i < len(value); {
+		switch value[i] {
+		case '"':
+			i += stringLength(value[i:])
+		case ' ', '\n', '\t', '\r':
+			dst = append(dst, value[start:i]...)
+			i++
+			start = i
+		default:
+			i++
+		}
+	}
+	return append(dst, value[start:]...)
 }

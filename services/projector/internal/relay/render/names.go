@@ -2,13 +2,15 @@ package render
 
 import "strconv"
 
-// Names holds what nested objects say beside their ids.
+// Names holds what nested objects say beside their ids. One goroutine may use it at a time.
 type Names struct {
 	Endpoints       map[int32]Endpoint
 	Nodes           map[int32]Node
 	Storages        map[int32]Storage
 	VirtualMachines map[int32]string
 	Tags            map[string]Tag
+
+	schedules map[string]string // in words
 }
 
 // Endpoint names an endpoint. Host is its domain, or its address if it has none.
@@ -117,10 +119,10 @@ func (n *Names) appendVirtualMachine(dst []byte, id int32) []byte {
 }
 
 // appendTags turns a list of names into nested tags; a tag that is gone by now is left out.
-func (n *Names) appendTags(dst, names []byte) []byte {
+func (n *Names) appendTags(dst []byte, names string) []byte {
 	dst = append(dst, '[')
 	first := true
-	eachElement(names, func(value []byte) {
+	eachElement(names, func(value string) {
 		t, ok := n.Tags[text(value)]
 		if !ok {
 			return

@@ -18,18 +18,18 @@ type Job struct {
 	LastUpdated time.Time
 
 	shape  *shape
-	values [][]byte
+	values []string
 }
 
 // Parse takes a flat state apart. Fields that the type does not have are ignored, those that are missing are null.
-func Parse(t change.ObjectType, state []byte) (*Job, error) {
+func Parse(t change.ObjectType, state string) (*Job, error) {
 	s, ok := shapes[t]
 	if !ok {
 		return nil, fmt.Errorf("render an object of type %d: no type of job", t)
 	}
-	j := &Job{shape: s, values: make([][]byte, len(s.fields))}
-	err := eachField(state, func(name, value []byte) {
-		if i, ok := s.index[string(name)]; ok {
+	j := &Job{shape: s, values: make([]string, len(s.fields))}
+	err := eachField(state, func(name, value string) {
+		if i, ok := s.index[name]; ok {
 			j.values[i] = value
 		}
 	})
@@ -50,7 +50,7 @@ func (j *Job) Refs(r *Refs) {
 		case virtualMachineRef:
 			set = r.VirtualMachines
 		case tags:
-			eachElement(j.values[i], func(v []byte) { r.Tags[text(v)] = struct{}{} })
+			eachElement(j.values[i], func(v string) { r.Tags[text(v)] = struct{}{} })
 			continue
 		default:
 			continue
@@ -83,7 +83,7 @@ func (j *Job) Append(dst []byte, n *Names, raw bool) []byte {
 
 const rawConfig = "raw_config"
 
-func (j *Job) appendField(dst []byte, f field, value []byte, n *Names) []byte {
+func (j *Job) appendField(dst []byte, f field, value string, n *Names) []byte {
 	switch f.kind {
 	case created:
 		if j.Created == nil {
@@ -95,7 +95,7 @@ func (j *Job) appendField(dst []byte, f field, value []byte, n *Names) []byte {
 	case version:
 		return strconv.AppendInt(dst, int64(j.Version), 10)
 	case scheduleText:
-		return AppendString(dst, scheduleWords(text(j.value("schedule"))))
+		return AppendString(dst, n.words(text(j.value("schedule"))))
 	case tags:
 		return n.appendTags(dst, value)
 	}
@@ -120,7 +120,7 @@ func (j *Job) appendField(dst []byte, f field, value []byte, n *Names) []byte {
 }
 
 // appendChoice writes a stored choice with its label; the empty choice is null, and one that nobody knows has an empty label.
-func appendChoice(dst, value []byte, labels map[string]string) []byte {
+func appendChoice(dst []byte, value string, labels map[string]string) []byte {
 	v := text(value)
 	if v == "" {
 		return append(dst, null...)
@@ -132,18 +132,18 @@ func appendChoice(dst, value []byte, labels map[string]string) []byte {
 	return append(dst, '}')
 }
 
-func (j *Job) value(name string) []byte { return j.values[j.shape.index[name]] }
+func (j *Job) value(name string) string { return j.values[j.shape.index[name]] }
 
 // AppendFields appends those fields of a flat state that are named, in the state's order, as an object. The names must be sorted. Without
 // raw it leaves raw_config out.
-func AppendFields(dst, state []byte, names []string, raw bool) ([]byte, error) {
+func AppendFields(dst []byte, state string, names []string, raw bool) ([]byte, error) {
 	dst = append(dst, '{')
 	if len(names) == 0 || len(state) == 0 {
 		return append(dst, '}'), nil
 	}
 	first := true
-	err := eachField(state, func(name, value []byte) {
-		if _, ok := slices.BinarySearch(names, string(name)); !ok || !raw && string(name) == rawConfig {
+	err := eachField(state, func(name, value string) {
+		if _, ok := slices.BinarySearch(names, name); !ok || !raw && name == rawConfig {
 			return
 		}
 		if !first {

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-var null = []byte("null")
+const null = "null"
 
-func isNull(value []byte) bool { return len(value) == 0 || bytes.Equal(value, null) }
+func isNull(value string) bool { return value == "" || value == null }
 
 // AppendString appends s as a JSON string without escaping what HTML would like escaped.
 func AppendString(dst []byte, s string) []byte {
@@ -40,21 +41,21 @@ func AppendTime(dst []byte, t time.Time) []byte {
 }
 
 // text returns the content of a JSON string, and "" for what is none.
-func text(value []byte) string {
+func text(value string) string {
 	if len(value) < 2 || value[0] != '"' {
 		return ""
 	}
-	if bytes.IndexByte(value, '\\') < 0 {
-		return string(value[1 : len(value)-1])
+	if strings.IndexByte(value, '\\') < 0 {
+		return value[1 : len(value)-1]
 	}
 	var s string
-	_ = json.Unmarshal(value, &s)
+	_ = json.Unmarshal([]byte(value), &s)
 	return s
 }
 
 // reference returns the id that a reference holds, and 0 for null.
-func reference(value []byte) int32 {
-	id, err := strconv.ParseInt(string(value), 10, 32)
+func reference(value string) int32 {
+	id, err := strconv.ParseInt(value, 10, 32)
 	if err != nil {
 		return 0
 	}
@@ -62,7 +63,7 @@ func reference(value []byte) int32 {
 }
 
 // appendDatetime writes a datetime of a state in the one form that REST has; what is no time is kept as it is.
-func appendDatetime(dst, value []byte) []byte {
+func appendDatetime(dst []byte, value string) []byte {
 	t, err := time.Parse(time.RFC3339Nano, text(value))
 	if err != nil {
 		return appendCompact(dst, value)

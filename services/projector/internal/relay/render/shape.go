@@ -1,6 +1,8 @@
 package render
 
 import (
+	"cmp"
+
 	"github.com/proxops/proxops/libs/calendar"
 	"github.com/proxops/proxops/libs/change"
 )
@@ -123,23 +125,31 @@ func newShape(path string, display func(*Job, *Names) string, fields []field) *s
 	return s
 }
 
-func displayRoutine(j *Job, _ *Names) string {
+func displayRoutine(j *Job, n *Names) string {
 	display := text(j.value("job_id"))
-	if words := scheduleWords(text(j.value("schedule"))); words != "" {
+	if words := n.words(text(j.value("schedule"))); words != "" {
 		display += " (" + words + ")"
 	}
 	return display
 }
 
 func displayReplication(j *Job, n *Names) string {
-	return text(j.value("replication_id")) + " (" + n.VirtualMachines[reference(j.value("virtual_machine"))] + " → " + text(j.value("target")) + ")"
+	vm := cmp.Or(n.VirtualMachines[reference(j.value("virtual_machine"))], "VM "+j.value("guest"))
+	return text(j.value("replication_id")) + " (" + vm + " → " + text(j.value("target")) + ")"
 }
 
-// scheduleWords says in a word when a schedule runs; a schedule that cannot be understood speaks for itself.
-func scheduleWords(schedule string) string {
-	e, err := calendar.ParseAny(schedule)
-	if err != nil {
-		return schedule
+// words says in a word when a schedule runs; a schedule that cannot be understood speaks for itself. Many jobs have the same.
+func (n *Names) words(schedule string) string {
+	if words, ok := n.schedules[schedule]; ok {
+		return words
 	}
-	return e.Words()
+	words := schedule
+	if e, err := calendar.ParseAny(schedule); err == nil {
+		words = e.Words()
+	}
+	if n.schedules == nil {
+		n.schedules = map[string]string{}
+	}
+	n.schedules[schedule] = words
+	return words
 }

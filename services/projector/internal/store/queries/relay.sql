@@ -31,8 +31,8 @@ SELECT pg_try_advisory_lock(hashtext('proxops relay')::bigint) AS leading;
 SELECT last_position, EXISTS (SELECT FROM outbox) AS waiting FROM relay_state;
 
 -- name: RelayEvents :many
-SELECT p.position, c.id, c.time, c.object_type_id, c.object_id, c.endpoint_id, c.event, c.version, c.key, c.status, c.changed, c.prechange, c.postchange,
-       c.cause
+SELECT p.position, c.id, c.time, c.object_type_id, c.object_id, c.endpoint_id, c.event, c.version, c.key, c.status, c.changed, c.cause, c.prechange,
+       c.postchange
 FROM event_positions p JOIN changes c ON c.id = p.change_id
 WHERE p.position > @after AND p.position <= @upto
 ORDER BY p.position
@@ -73,11 +73,12 @@ SELECT id, name FROM virtual_machines WHERE id = ANY (@ids::integer[]);
 -- name: RelayTags :many
 SELECT id, name, slug, color FROM tags WHERE name = ANY (@names::text[]);
 
--- name: RelayCreated :many
--- When jobs were made. Of deleted ones their first change knows it.
-SELECT c.object_type_id, c.object_id, coalesce(b.created, r.created, c.time)::timestamptz AS created
-FROM changes c
-LEFT JOIN backup_routines b ON c.object_type_id = 1 AND b.id = c.object_id
-LEFT JOIN replications r ON c.object_type_id = 2 AND r.id = c.object_id
-WHERE (c.object_type_id, c.object_id) IN (SELECT t.object_type_id, t.object_id FROM (SELECT unnest(@types::integer[]) AS object_type_id, unnest(@ids::integer[]) AS object_id) t)
-  AND c.version = 1;
+-- name: RelayRoutinesCreated :many
+SELECT id, created FROM backup_routines WHERE id = ANY (@ids::integer[]);
+
+-- name: RelayReplicationsCreated :many
+SELECT id, created FROM replications WHERE id = ANY (@ids::integer[]);
+
+-- name: RelayFirstChanges :many
+-- When jobs were made that are gone by now.
+SELECT object_id, time FROM changes WHERE object_type_id = @object_type AND object_id = ANY (@ids::integer[]) AND version = 1;
