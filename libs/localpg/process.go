@@ -88,7 +88,8 @@ func (p *process) failure() error {
 	defer p.mu.Unlock()
 	reason := p.cmd.ProcessState.String()
 	for _, line := range p.tail {
-		if strings.Contains(line, "FATAL:") || strings.Contains(line, "PANIC:") {
+		// A server that was killed could not say why, and to be refused while it starts is no reason.
+		if p.cmd.ProcessState.Exited() && strings.Contains(line, "FATAL:") && !strings.Contains(line, "is starting up") {
 			reason = line
 		}
 	}

@@ -77,7 +77,7 @@ func entry(root *os.Root, h *tar.Header, content io.Reader) error {
 		if err := folder(root, path.Dir(name)); err != nil {
 			return err
 		}
-		return file(root, name, h.FileInfo().Mode().Perm()&0o111, content)
+		return file(root, name, h.FileInfo().Mode().Perm()&0o111 != 0, content)
 	}
 	return nil
 }
@@ -90,11 +90,15 @@ func folder(root *os.Root, name string) error {
 }
 
 // file writes one file, which is executable if the archive says so.
-func file(root *os.Root, name string, executable os.FileMode, content io.Reader) error {
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+func file(root *os.Root, name string, executable bool, content io.Reader) error {
+	mode := os.FileMode(0o644)
+	if executable {
+		mode = 0o755
+	}
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(f, content) //nolint:gosec // the digest of the archive was checked: it is no bomb
-	return errors.Join(err, f.Chmod(0o644|executable), f.Close())
+	return errors.Join(err, f.Chmod(mode), f.Close())
 }
