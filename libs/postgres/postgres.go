@@ -9,6 +9,7 @@ import (
 	"net"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -29,7 +30,8 @@ type Options struct {
 
 // Open connects to the database at url and returns a pool that has answered a ping. Sessions of the pool speak UTC.
 // Its error is one line that names host, port, user and database, never the password; it is fault.Invalid for a url that
-// cannot be parsed and fault.Unavailable for a database that does not answer. The caller closes the pool.
+// cannot be parsed, fault.Unavailable for a server that does not answer, fault.Denied for a user it does not let in and
+// fault.NotFound for a database it does not have. The caller closes the pool.
 func Open(ctx context.Context, url string, o Options) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -61,16 +63,24 @@ func invalidURL(err error) error {
 
 // unreachable reports in one line that nobody answered, or answered with a refusal.
 func unreachable(cfg *pgconn.Config, err error) error {
-	reason := err.Error()
+	kind, reason := fault.Unavailable, strings.Join(strings.Fields(err.Error()), " ")
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		reason = pgErr.Message
+		switch {
+		case strings.HasPrefix(pgErr.Code, "28"):
+			kind = fault.Denied
+		case pgErr.Code == "3D000":
+			kind = fault.NotFound
+		}
+	} else if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		reason = dns.Err
 	} else if op, ok := errors.AsType[*net.OpError](err); ok {
 		reason = op.Err.Error()
 	} else if errors.Is(err, context.DeadlineExceeded) {
 		reason = "no answer in time"
 	}
 	where := net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port)))
-	return fault.Wrap(fault.Unavailable, quiet{reason, err}, "connect to database %q at %s as user %q", cfg.Database, where, cfg.User)
+	return fault.Wrap(kind, quiet{reason, err}, "connect to database %q at %s as user %q", cfg.Database, where, cfg.User)
 }
 
 // quiet is an error with a short text of its own that still unwraps to its cause.

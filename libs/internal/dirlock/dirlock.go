@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/proxops/proxops/libs/fault"
@@ -17,6 +18,9 @@ const name = "lock"
 
 // Lock is held until Unlock, or until the process ends in whatever way.
 type Lock struct{ f *os.File }
+
+// held keeps locks that nobody refers to any more from the garbage collector, which would close their files.
+var held sync.Map
 
 // Acquire locks dir, which must exist, without waiting. If another process (or another Lock of this one) holds it, the
 // error is a fault.Conflict that names the directory and the holder.
@@ -39,7 +43,9 @@ func Acquire(dir string) (*Lock, error) {
 	if err := f.Truncate(0); err == nil {
 		_, _ = fmt.Fprintln(f, os.Getpid()) // only for the message above
 	}
-	return &Lock{f}, nil
+	l := &Lock{f}
+	held.Store(l, nil)
+	return l, nil
 }
 
 func flock(f *os.File) error {
@@ -52,4 +58,7 @@ func flock(f *os.File) error {
 }
 
 // Unlock lets others in. It may be called more than once.
-func (l *Lock) Unlock() { _ = l.f.Close() }
+func (l *Lock) Unlock() {
+	held.Delete(l)
+	_ = l.f.Close()
+}

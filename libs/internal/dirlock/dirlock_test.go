@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -64,6 +65,19 @@ func TestALockEndsWithItsProcess(t *testing.T) {
 		t.Fatalf("after the other was killed: %v", err)
 	}
 	lock.Unlock()
+}
+
+func TestALockOutlivesItsLastReference(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := dirlock.Acquire(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		runtime.GC()
+	}
+	if _, err := dirlock.Acquire(dir); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("err = %v: the lock was collected as garbage", err)
+	}
 }
 
 func TestAcquireWantsADirectory(t *testing.T) {
