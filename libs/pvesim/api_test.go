@@ -1,6 +1,7 @@
 package pvesim_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -234,5 +235,52 @@ func TestRequestsAreCountedByTemplateAndByPath(t *testing.T) {
 	c.ResetRequests()
 	if n := len(c.Requests()) + len(c.RawRequests()); n != 0 {
 		t.Errorf("%d counters are left", n)
+	}
+}
+
+func TestNodeReplicationsOfHiddenGuestsFailOrAreLeftOut(t *testing.T) {
+	for _, version := range pvesim.Versions() {
+		c, client := start(t, version)
+		c.ExpectLocking()
+		c.DenyVM(100)
+		if version < "9" {
+			if got := client.refusal("/nodes/pve1/replication"); got != "403 Permission check failed (/vms/100, VM.Audit)" {
+				t.Errorf("%s: %q", version, got)
+			}
+			continue
+		}
+		if diff := cmp.Diff([]string{"101-0", "300-7"}, client.ids("/nodes/pve1/replication")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", version, diff)
+		}
+	}
+}
+
+func TestTheStateOfADisabledReplicationIsKnownSince8(t *testing.T) {
+	for version, want := range map[string]string{
+		"6.4": "500 no such replication job '100-1'", "7.4": "500 no such replication job '100-1'", "8.4": "200 OK", "9.2": "200 OK",
+	} {
+		c, client := start(t, version)
+		c.ExpectLocking()
+		if got := client.refusal("/nodes/pve1/replication/100-1/status"); got != want {
+			t.Errorf("%s: %q, want %q", version, got, want)
+		}
+	}
+}
+
+func TestAStandaloneHostKnowsNoCluster(t *testing.T) {
+	_, client := start(t, "9.2", pvesim.WithWorld(pvesim.Generate("alone", 1, 1, 4, 3)))
+	rows := client.rows("/cluster/status")
+	if len(rows) != 1 || rows[0]["type"] != "node" || rows[0]["nodeid"] != json.Number("0") {
+		t.Errorf("status %v", rows)
+	}
+	if nodes, jobs := client.ids("/nodes"), client.ids("/cluster/backup"); len(nodes) != 1 || len(jobs) != 3 {
+		t.Errorf("nodes %v, jobs %v", nodes, jobs)
+	}
+}
+
+func TestANameGivenToNewIsThatOfAnyWorld(t *testing.T) {
+	_, client := start(t, "9.2", pvesim.WithName("bravo"), pvesim.WithWorld(pvesim.Generate("alpha", 1, 2, 4, 3)))
+	if got := client.rows("/cluster/status")[0]["name"]; got != "bravo" {
+		t.Errorf("the cluster is called %v", got)
 	}
 }

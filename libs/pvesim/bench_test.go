@@ -17,6 +17,7 @@ func BenchmarkBackupList5k(b *testing.B)       { benchList(b, 5000, "/cluster/ba
 func BenchmarkReplicationList10k(b *testing.B) { benchList(b, 10000, "/cluster/replication") }
 
 func benchList(b *testing.B, jobs int, path string) {
+	b.Helper()
 	_, s := benchCluster(b, jobs)
 	client := connect(b, s)
 	for b.Loop() {

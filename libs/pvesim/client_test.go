@@ -21,16 +21,16 @@ type client struct {
 	auth   string
 }
 
-func connect(t testing.TB, s *pvesim.Server) *client {
-	t.Helper()
+func connect(tb testing.TB, s *pvesim.Server) *client {
+	tb.Helper()
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(s.CAPEM()) {
-		t.Fatal("CAPEM is no certificate")
+		tb.Fatal("CAPEM is no certificate")
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
-	t.Cleanup(transport.CloseIdleConnections)
+	tb.Cleanup(transport.CloseIdleConnections)
 	return &client{
-		t: t, server: s, auth: s.Cluster().Token().Header(),
+		t: tb, server: s, auth: s.Cluster().Token().Header(),
 		http: &http.Client{
 			Transport: transport, Timeout: 20 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -103,11 +103,11 @@ func (c *client) ids(path string) []string {
 }
 
 // decode keeps numbers as they are written, so that 1, 1.0 and "1" differ.
-func decode(t testing.TB, body []byte, into any) {
-	t.Helper()
+func decode(tb testing.TB, body []byte, into any) {
+	tb.Helper()
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	if err := dec.Decode(into); err != nil {
-		t.Fatalf("decode %s: %v", body, err)
+		tb.Fatalf("decode %s: %v", body, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 // Cluster is one simulated cluster: a model, its dialect and its faults. All methods may be called at any time and at once.
 type Cluster struct {
 	dialect dialect
+	name    string // "" = the world's
 	listen  string
 	delays  Delays
 	clock   func() time.Time
@@ -39,8 +40,8 @@ var RealDelays = Delays{Auth: 3 * time.Second, Down: 3 * time.Second, Lock: 10 *
 // Option changes a cluster while New makes it.
 type Option func(*Cluster)
 
-// WithName sets the cluster's name.
-func WithName(name string) Option { return func(c *Cluster) { c.world.Name = name } }
+// WithName sets the cluster's name, also that of a world given by another option.
+func WithName(name string) Option { return func(c *Cluster) { c.name = name } }
 
 // WithWorld sets what the cluster consists of. The cluster keeps a copy.
 func WithWorld(w World) Option { return func(c *Cluster) { c.world = w.Clone() } }
@@ -70,6 +71,9 @@ func New(version string, opts ...Option) *Cluster {
 	c := &Cluster{dialect: d, listen: "127.0.0.1:0", clock: time.Now, rand: newRand(1), world: FixtureWorld(version), certs: newCertificates()}
 	for _, opt := range opts {
 		opt(c)
+	}
+	if c.name != "" {
+		c.world.Name = c.name
 	}
 	if len(c.tokens) == 0 {
 		c.tokens = []Token{{User: "proxops@pve", Name: "reader", Secret: newUUID()}}

@@ -116,8 +116,8 @@ const gzipAbove = 1024
 
 func compress(body []byte) []byte {
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	_, _ = z.Write(body) // into memory
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // a level that exists
+	_, _ = z.Write(body)                            // into memory
 	_ = z.Close()
 	return b.Bytes()
 }

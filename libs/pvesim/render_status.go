@@ -45,9 +45,6 @@ func clusterStatus(x *exchange) answer {
 			row["ip"] = n.IP
 		}
 		rows = append(rows, row)
-		if w.Standalone {
-			break
-		}
 	}
 	return x.data(rows)
 }

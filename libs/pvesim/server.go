@@ -29,8 +29,11 @@ type Server struct {
 	cluster *Cluster
 	http    *http.Server
 	done    chan struct{}
+
 	mu      sync.Mutex
 	conns   map[net.Conn]struct{}
+	running int        // handlers
+	idle    *sync.Cond // none is running
 }
 
 // Start serves the cluster over TLS with a certificate of its own CA. It fails when the address cannot be listened on, or when
@@ -54,9 +57,10 @@ func (c *Cluster) Start() (*Server, error) {
 		URL: "https://" + net.JoinHostPort(host, port), Host: host,
 		cluster: c, done: make(chan struct{}), conns: map[net.Conn]struct{}{},
 	}
+	s.idle = sync.NewCond(&s.mu)
 	s.Port, _ = strconv.Atoi(port) // the port of a TCP address is a number
 	s.http = &http.Server{
-		Handler:           c,
+		Handler:           s,
 		IdleTimeout:       idleTimeout,
 		ReadHeaderTimeout: 30 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0), // handshakes fail on purpose
@@ -89,10 +93,30 @@ func (s *Server) serve(ln net.Listener) {
 	}
 }
 
-// Close ends all connections and frees the port. It may be called more than once.
+// ServeHTTP lets the cluster answer.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.count(1)
+	defer s.count(-1)
+	s.cluster.ServeHTTP(w, r)
+}
+
+func (s *Server) count(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running += n; s.running == 0 {
+		s.idle.Broadcast()
+	}
+}
+
+// Close ends all connections, frees the port and waits for what is running. It may be called more than once.
 func (s *Server) Close() {
 	_ = s.http.Close() // only the listener's error, which is of no use
 	<-s.done
+	s.mu.Lock()
+	for s.running > 0 {
+		s.idle.Wait()
+	}
+	s.mu.Unlock()
 	s.cluster.mu.Lock()
 	defer s.cluster.mu.Unlock()
 	if s.cluster.server == s {

@@ -93,15 +93,18 @@ func (c *Cluster) served() *World {
 	if c.trouble.old != nil {
 		w = c.trouble.old
 	}
-	if c.trouble.alias == "" && !c.trouble.hiccup {
+	if c.trouble.alias == "" && !c.trouble.hiccup && !w.Standalone {
 		return w
 	}
 	changed := *w
+	if w.Standalone {
+		changed.Nodes = w.Nodes[:min(1, len(w.Nodes))] // it knows no other
+	}
 	if c.trouble.alias != "" {
 		changed.Name = c.trouble.alias
 	}
 	if c.trouble.hiccup {
-		changed.Standalone, changed.Nodes, changed.Guests = true, w.Nodes[:1], nil
+		changed.Standalone, changed.Nodes, changed.Guests = true, w.Nodes[:min(1, len(w.Nodes))], nil
 	}
 	return &changed
 }

@@ -4,13 +4,14 @@ import (
 	"maps"
 	"slices"
 	"time"
+	_ "time/tzdata" // zones are the same on every machine
 )
 
 // World is what a cluster consists of, free of any version's way to say it. Its zero value is an empty, quorate cluster
 // without a name. The order of its lists is the order in which Proxmox VE lists them.
 type World struct {
 	Name       string // of the cluster
-	Standalone bool   // a single host that never joined a cluster: it has no name and no quorum
+	Standalone bool   // a single host that never joined a cluster: no name, no quorum, its first node only
 	NoQuorum   bool
 	Revision   int    // of corosync.conf
 	TimeZone   string // IANA name of the nodes' zone; "" = UTC
