@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // ObjectType is the id of a row of object_types.
@@ -116,6 +117,8 @@ func Write(ctx context.Context, tx pgx.Tx, o Origin, rows []Row) error {
 	if err != nil {
 		return err
 	}
+	// As its own type it is encoded directly; as a uuid.UUID it would take a detour over text for each row.
+	request := pgtype.UUID{Bytes: o.RequestID, Valid: true}
 	columns := []string{
 		"id", "time", "object_type_id", "object_id", "endpoint_id", "action", "event", "version", "key", "status", "changed",
 		"prechange", "postchange", "cause", "user_id", "user_name", "request_id", "message", "object_repr",
@@ -138,7 +141,7 @@ func Write(ctx context.Context, tx pgx.Tx, o Origin, rows []Row) error {
 		}
 		return []any{
 			ids[i], r.Time, int32(r.ObjectType), r.ObjectID, r.EndpointID, string(r.Action), event, version, r.Key, r.Status, changed,
-			r.Pre, r.Post, string(o.Cause), o.UserID, o.UserName, o.RequestID, cut(message), cut(r.ObjectRepr),
+			r.Pre, r.Post, string(o.Cause), o.UserID, o.UserName, request, cut(message), cut(r.ObjectRepr),
 		}, nil
 	}))
 	if err != nil {

@@ -1,15 +1,28 @@
 package change
 
-import "github.com/proxops/proxops/libs/calendar"
+import (
+	"cmp"
+
+	"github.com/proxops/proxops/libs/calendar"
+)
 
 // RoutineRepr is the display of a backup routine: its id with the schedule in words, or the bare id if it has no schedule.
 func RoutineRepr(jobID, schedule string) string {
-	if schedule == "" {
-		return jobID
+	e, err := calendar.ParseAny(schedule)
+	if err != nil {
+		return routineRepr(jobID, schedule)
 	}
-	words := schedule
-	if e, err := calendar.ParseAny(schedule); err == nil {
-		words = e.Words()
+	return ParsedRoutineRepr(jobID, schedule, e)
+}
+
+// ParsedRoutineRepr is RoutineRepr for who has parsed the schedule already; the zero Event stands for one that cannot be parsed.
+func ParsedRoutineRepr(jobID, schedule string, e calendar.Event) string {
+	return routineRepr(jobID, cmp.Or(e.Words(), schedule))
+}
+
+func routineRepr(jobID, words string) string {
+	if words == "" {
+		return jobID
 	}
 	return jobID + " (" + words + ")"
 }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/internal/dirlock"
-	"github.com/proxops/proxops/libs/internal/secretfile"
+	"github.com/proxops/proxops/libs/secretfile"
 )
 
 // minAPILevel of JetStream is the one of nats-server 2.14, the first with everything we use.

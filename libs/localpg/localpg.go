@@ -19,7 +19,7 @@ import (
 
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/internal/dirlock"
-	"github.com/proxops/proxops/libs/internal/secretfile"
+	"github.com/proxops/proxops/libs/secretfile"
 )
 
 // user and database that a server has from the start.

@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/proxops/proxops/libs/internal/secretfile"
+	"github.com/proxops/proxops/libs/secretfile"
 	"github.com/proxops/proxops/libs/localpg"
 	"github.com/proxops/proxops/libs/postgres"
 	"github.com/proxops/proxops/libs/postgres/migrations"

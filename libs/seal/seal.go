@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/proxops/proxops/libs/fault"
-	"github.com/proxops/proxops/libs/internal/secretfile"
+	"github.com/proxops/proxops/libs/secretfile"
 )
 
 // format1 is the first byte of what is sealed. After it come the 56 characters of the sender's public key and the box that

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/proxops/proxops/libs/fault"
-	"github.com/proxops/proxops/libs/internal/secretfile"
+	"github.com/proxops/proxops/libs/secretfile"
 )
 
 func TestLoadOrCreateGivesAllTheSameSecret(t *testing.T) {
