@@ -1,0 +1,144 @@
+// Package watch notices what nobody reports: claims that ran out in silence, and endpoints that are not read although they should be.
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/proxops/proxops/libs/bus"
+	"github.com/proxops/proxops/libs/postgres"
+	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
+	"github.com/proxops/proxops/proto-events/subjects"
+	"github.com/proxops/proxops/services/projector/internal/store"
+	"github.com/proxops/proxops/services/projector/internal/wake"
+)
+
+// Watcher looks at the database for what should have happened. Any number of them may run at once.
+type Watcher struct {
+	Pool *pgxpool.Pool
+	Bus  *bus.Bus
+	Log  *slog.Logger
+	// Metrics is where the watcher counts; nil: nowhere.
+	Metrics prometheus.Registerer
+	// Every is how often it looks. Default 10 s.
+	Every time.Duration
+
+	silent, late prometheus.Counter
+	failing      bool
+}
+
+// atOnce bounds what one transaction locks, and one look publishes.
+const atOnce = 500
+
+// Run looks at the start, every ten seconds, when the api says that endpoints changed, and when NATS is back after an interruption. It returns
+// nil when ctx ends; everything else it rides out.
+func (w *Watcher) Run(ctx context.Context) error {
+	w.defaults()
+	return wake.Every(ctx, w.Bus, w.Every, func(ctx context.Context, _ bool) time.Time {
+		err := errors.Join(w.Silent(ctx), w.Late(ctx))
+		switch {
+		case err == nil:
+			w.failing = false
+		case ctx.Err() == nil && !w.failing: // when it begins, not at every attempt
+			w.failing = true
+			w.Log.ErrorContext(ctx, "runs cannot be watched", "err", err)
+		}
+		return time.Time{}
+	})
+}
+
+func (w *Watcher) defaults() {
+	if w.Every == 0 {
+		w.Every = 10 * time.Second
+	}
+	f := promauto.With(w.Metrics)
+	w.silent = f.NewCounter(prometheus.CounterOpts{
+		Name: "proxops_claims_expired_total", Help: "Claims that ran out because their poller went silent.",
+	})
+	w.late = f.NewCounter(prometheus.CounterOpts{
+		Name: "proxops_late_tasks_total", Help: "Tasks published for endpoints that are new, or that no tick reached for two intervals.",
+	})
+}
+
+// Silent fails the runs whose claim ran out before they brought a result.
+func (w *Watcher) Silent(ctx context.Context) error {
+	for {
+		var locked int
+		var failed []store.WatchFailRow
+		err := postgres.InTx(ctx, w.Pool, func(tx pgx.Tx) error {
+			q := store.New(tx)
+			ids, err := q.WatchSilent(ctx, atOnce)
+			if locked = len(ids); err != nil || locked == 0 {
+				return err
+			}
+			failed, err = q.WatchFail(ctx, ids)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("fail the runs of pollers that went silent: %w", err)
+		}
+		for _, f := range failed {
+			w.silent.Inc()
+			w.Log.WarnContext(ctx, "claim ran out", "endpoint_id", f.EndpointID, "poller", f.ClaimedBy, "kinds", f.ClaimPending)
+		}
+		if locked < atOnce {
+			return nil
+		}
+	}
+}
+
+// Late puts a task on the queue for every endpoint that is new, or was not read for two intervals, unless one waits there already: then it is
+// the pollers that are late, and more tasks would not help.
+func (w *Watcher) Late(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	rows, err := store.New(w.Pool).WatchLate(ctx, atOnce)
+	if err != nil {
+		return fmt.Errorf("look for endpoints that were not read in time: %w", err)
+	}
+	js := w.Bus.JetStream()
+	type pending struct {
+		subject string
+		ack     jetstream.PubAckFuture
+	}
+	acks := make([]pending, 0, len(rows))
+	for _, row := range rows {
+		if !subjects.ValidSite(row.Site) {
+			continue // the scheduler says so
+		}
+		subject := subjects.Task(proxopsv1.Trigger_TRIGGER_SCHEDULED, row.Site, int64(row.ID))
+		data, err := bus.Encode(&proxopsv1.Task{EndpointId: int64(row.ID), Trigger: proxopsv1.Trigger_TRIGGER_SCHEDULED})
+		if err != nil {
+			return fmt.Errorf("make the task of endpoint %d: %w", row.ID, err)
+		}
+		// Zero: only if no message has this subject.
+		ack, err := js.PublishAsync(subject, data, jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithStallWait(10*time.Second))
+		if err != nil {
+			return fmt.Errorf("publish a task to %s: %w", subject, err)
+		}
+		acks = append(acks, pending{subject, ack})
+	}
+	for _, p := range acks {
+		select {
+		case <-p.ack.Ok():
+			w.late.Inc()
+		case err := <-p.ack.Err():
+			apiErr, ok := errors.AsType[*jetstream.APIError](err)
+			if !ok || apiErr.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence {
+				return fmt.Errorf("publish a task to %s: %w", p.subject, err)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
