@@ -1,0 +1,160 @@
+// Package auth finds out who asks, and what they may do.
+package auth
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/store"
+)
+
+// Action is what a permission allows.
+type Action string
+
+// The actions, as NetBox names them.
+const (
+	View   Action = "view"
+	Add    Action = "add"
+	Change Action = "change"
+	Delete Action = "delete"
+)
+
+// Principal is a user who has proved who they are.
+type Principal struct {
+	UserID    int32
+	Username  string
+	Superuser bool
+	ReadOnly  bool // the token may not write
+}
+
+// May says whether the principal may do this to objects of the resource.
+func (p *Principal) May(_ *resource.Resource, a Action) bool {
+	return p.Superuser && (a == View || !p.ReadOnly)
+}
+
+// denied is a refusal with a text for the client. NetBox answers every failure of authentication with 403.
+func denied(format string, args ...any) error {
+	return fault.Wrap(fault.Denied, resource.Detail(fmt.Sprintf(format, args...)), "authenticate")
+}
+
+// ErrForbidden is the refusal of what a principal may not do.
+var ErrForbidden = denied("You do not have permission to perform this action.")
+
+// ErrAnonymous is the refusal of whoever does not say who they are.
+var ErrAnonymous = denied("Authentication credentials were not provided.")
+
+// tokenPrefix begins each token of version 2.
+const tokenPrefix = "nbt_"
+
+// Tokens authenticates requests by API tokens.
+type Tokens struct {
+	Queries *store.Queries
+	Peppers Peppers
+	Log     *slog.Logger
+}
+
+// Authenticate finds the owner of the token in an Authorization header. The address is that of the client, invalid if it is not known. Every
+// refusal is fault.Denied with a resource.Detail.
+func (t *Tokens) Authenticate(ctx context.Context, header string, client netip.Addr) (*Principal, error) {
+	token, err := readHeader(header)
+	if err != nil {
+		return nil, err
+	}
+	row, err := t.find(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if err := permitted(row.AllowedIps, client); err != nil {
+		return nil, err
+	}
+	switch {
+	case !row.Enabled:
+		return nil, denied("Token disabled")
+	case row.Expires != nil && !row.Expires.After(time.Now()):
+		return nil, denied("Token expired")
+	case !row.IsActive:
+		return nil, denied("User inactive")
+	}
+	if row.LastUsed == nil || time.Since(*row.LastUsed) > time.Minute {
+		if err := t.Queries.TokenTouch(ctx, row.ID); err != nil {
+			t.Log.WarnContext(ctx, "last use of a token was not noted", "token_id", row.ID, "err", err)
+		}
+	}
+	return &Principal{UserID: row.UserID, Username: row.Username, Superuser: row.IsSuperuser, ReadOnly: !row.WriteEnabled}, nil
+}
+
+// readHeader returns the token of an Authorization header. The keyword does not tell the version, as clients mix them up.
+func readHeader(header string) (string, error) {
+	words := strings.Fields(header)
+	if len(words) == 0 {
+		return "", ErrAnonymous
+	}
+	if keyword := strings.ToLower(words[0]); keyword != "token" && keyword != "bearer" {
+		return "", ErrAnonymous
+	}
+	if len(words) != 2 {
+		return "", denied(`Invalid authorization header: Must be in the form "Bearer <key>.<token>" or "Token <token>"`)
+	}
+	if !utf8.ValidString(words[1]) {
+		return "", denied("Invalid authorization header: Token contains invalid characters")
+	}
+	return words[1], nil
+}
+
+func (t *Tokens) find(ctx context.Context, token string) (store.TokenByKeyRow, error) {
+	rest, second := strings.CutPrefix(token, tokenPrefix)
+	if !second {
+		row, err := t.Queries.TokenByDigest(ctx, t.Peppers.digests(token))
+		return store.TokenByKeyRow(row), found(err, "Invalid v1 token")
+	}
+	key, secret, ok := strings.Cut(rest, ".")
+	if !ok {
+		return store.TokenByKeyRow{}, denied("Invalid authorization header: Could not parse key from v2 token. Did you mean to use 'Token' instead of 'Bearer'?")
+	}
+	// A NUL can be in no key, and Postgres takes none.
+	row, err := t.Queries.TokenByKey(ctx, new(strings.ReplaceAll(key, "\x00", "")))
+	if err := found(err, "Invalid v2 token"); err != nil {
+		return row, err
+	}
+	if !t.Peppers.match(row.PepperID, secret, row.Digest) {
+		return row, denied("Invalid v2 token")
+	}
+	return row, nil
+}
+
+func found(err error, refusal string) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return denied("%s", refusal)
+	}
+	if err != nil {
+		return fmt.Errorf("look up a token: %w", err)
+	}
+	return nil
+}
+
+// permitted checks the client's address against the networks that a token may be used from; none means anywhere.
+func permitted(networks []netip.Prefix, client netip.Addr) error {
+	if len(networks) == 0 {
+		return nil
+	}
+	if !client.IsValid() {
+		return denied("Client IP address could not be determined for validation. Check that the HTTP server is correctly configured to pass the required header(s).")
+	}
+	for _, n := range networks {
+		if n.Contains(cmp.Or(client.Unmap(), client)) {
+			return nil
+		}
+	}
+	return denied("Source IP %s is not permitted to authenticate using this token.", client.Unmap())
+}

@@ -1,0 +1,79 @@
+// Package catalog declares the resources of the REST API.
+package catalog
+
+import (
+	"context"
+
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// Options are what the declarations need from their surroundings.
+type Options struct {
+	// SiteKeys holds the public key of each site, to which the credentials of its endpoints are sealed.
+	SiteKeys map[string]string
+	// EndpointsChanged is called after an endpoint was created, changed or deleted. It must not fail: it is a hint. Nil: nobody cares.
+	EndpointsChanged func(ctx context.Context)
+}
+
+// New returns the resources, linked to each other.
+func New(o Options) (*resource.Set, error) {
+	return resource.NewSet(
+		backupRoutines(), replications(), endpoints(o), nodes(), storages(), proxmoxClusters(), clusters(), virtualMachines(),
+	)
+}
+
+// Names of resources, as references know them.
+const (
+	nameRoutines        = "backup-routines"
+	nameReplications    = "replications"
+	nameEndpoints       = "proxmox-endpoints"
+	nameNodes           = "nodes"
+	nameStorages        = "storage"
+	nameProxmoxClusters = "proxmox-clusters"
+	nameClusters        = "clusters"
+	nameVMs             = "virtual-machines"
+)
+
+// Paths under /api/.
+const (
+	plugin         = "plugins/proxbox/"
+	virtualization = "virtualization/"
+)
+
+// goesWithEndpoint names the roots from which deletions reach what was discovered through an endpoint.
+var goesWithEndpoint = []string{nameEndpoints}
+
+// leading are the keys that each object begins with.
+func leading(display resource.Kind) []resource.Field {
+	return []resource.Field{
+		{Name: "id", Kind: resource.Integer{}, ReadOnly: true, Unlogged: true, Label: "ID"},
+		{Name: "url", Kind: resource.URL{}, ReadOnly: true},
+		{Name: "display", Kind: display, ReadOnly: true},
+	}
+}
+
+// trailing are the keys that each object has at the end of what NetBox knows.
+func trailing() []resource.Field {
+	return []resource.Field{
+		{Name: "tags", Kind: resource.Tags{}},
+		{Name: "custom_fields", Kind: resource.CustomFields{}, NoFilter: true},
+		{Name: "created", Kind: resource.DateTime{Stamp: true}, ReadOnly: true, Unlogged: true},
+		{Name: "last_updated", Kind: resource.DateTime{Stamp: true}, ReadOnly: true, Unlogged: true},
+	}
+}
+
+func fields(parts ...[]resource.Field) []resource.Field {
+	var out []resource.Field
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}
+
+// named is a nested object of id, url, display and name.
+var named = resource.Picks("id", "url", "display", "name")
+
+// ref makes a reference field.
+func ref(name, to string) resource.Field {
+	return resource.Field{Name: name, Kind: resource.Reference{To: to}, Null: true}
+}

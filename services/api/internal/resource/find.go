@@ -1,0 +1,200 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// find looks up all references of the input at once, and notes those that lead nowhere.
+func (in *input) find(ctx context.Context, tx pgx.Tx) error {
+	all := slices.Clone(in.lookups)
+	for _, name := range sortedKeys(in.tagLookups) {
+		all = append(all, in.tagLookups[name]...)
+	}
+	batch := &pgx.Batch{}
+	queued := all[:0:0]
+	for _, l := range all {
+		sql, args, wrong := l.query()
+		if wrong != "" {
+			in.errors.Add(l.field.Name, wrong)
+			continue
+		}
+		batch.Queue(sql, args...)
+		queued = append(queued, l)
+	}
+	if len(queued) > 0 {
+		results := tx.SendBatch(ctx, batch)
+		for _, l := range queued {
+			if err := in.settle(l, results); err != nil {
+				_ = results.Close()
+				return fmt.Errorf("look up %s: %w", l.field.Name, refused(err))
+			}
+		}
+		if err := results.Close(); err != nil {
+			return fmt.Errorf("look up references: %w", err)
+		}
+	}
+	in.settleTags()
+	return nil
+}
+
+// query makes the query for up to two ids of a lookup; wrong says what is wrong with its attributes.
+func (l *lookup) query() (sql string, args []any, wrong string) {
+	table, columns := "tags", "t.id, t.name"
+	if l.to != nil {
+		table, columns = l.to.Table, "t.id, ''"
+	}
+	if l.attrs == nil {
+		return "SELECT " + columns + " FROM " + table + " t WHERE t.id = $1::bigint", []any{l.id}, ""
+	}
+	var where []string
+	var add func(r *Resource, alias string, attrs map[string]any)
+	add = func(r *Resource, alias string, attrs map[string]any) {
+		for _, name := range sortedKeys(attrs) {
+			sql, arg, inner := attribute(r, alias, name, attrs[name], len(args)+1)
+			switch {
+			case inner != nil:
+				f := r.fields[name]
+				to := r.target(f)
+				next := alias + "n"
+				before := where
+				where = nil
+				add(to, next, inner)
+				condition := "true"
+				if len(where) > 0 {
+					condition = strings.Join(where, " AND ")
+				}
+				where = append(before, f.sql(alias)+" IN (SELECT "+next+".id FROM "+to.Table+" "+next+" WHERE "+condition+")")
+			case sql == "":
+				wrong = "Cannot resolve keyword '" + name + "' into field. Choices are: " + keywords(r)
+			default:
+				where = append(where, sql)
+				if arg != nil {
+					args = append(args, arg)
+				}
+			}
+		}
+	}
+	add(l.to, "t", l.attrs)
+	sql = "SELECT " + columns + " FROM " + table + " t"
+	if len(where) > 0 {
+		sql += " WHERE " + strings.Join(where, " AND ")
+	}
+	return sql + " ORDER BY t.id LIMIT 2", args, wrong
+}
+
+// attribute makes the condition that a column equals a value of a dictionary. inner is the value if it describes another object; sql is "" if
+// there is no such field. r is nil for tags.
+func attribute(r *Resource, alias, name string, v any, n int) (sql string, arg any, inner map[string]any) {
+	if r == nil {
+		if !slices.Contains([]string{"id", "name", "slug", "color", "description"}, name) {
+			return "", nil, nil
+		}
+		return alias + "." + name + "::text = $" + strconv.Itoa(n) + "::text", pythonString(v), nil
+	}
+	f := r.fields[name]
+	if f == nil || f.Kind.computed() || f.WriteOnly {
+		return "", nil, nil
+	}
+	if m, ok := v.(map[string]any); ok {
+		if _, ref := f.Kind.(Reference); ref {
+			return "", nil, m
+		}
+	}
+	if v == nil {
+		return f.sql(alias) + " IS NULL", nil, nil
+	}
+	text := pythonString(v)
+	if b, ok := v.(bool); ok {
+		text = strconv.FormatBool(b)
+	}
+	return f.sql(alias) + "::text = $" + strconv.Itoa(n) + "::text", strings.ReplaceAll(text, "\x00", ""), nil
+}
+
+func keywords(r *Resource) string {
+	if r == nil {
+		return "color, description, id, name, slug"
+	}
+	var names []string
+	for i := range r.Fields {
+		if f := &r.Fields[i]; !f.Kind.computed() && !f.WriteOnly {
+			names = append(names, f.Name)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// settle reads what a lookup found.
+func (in *input) settle(l *lookup, results pgx.BatchResults) error {
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	var ids []int64
+	for rows.Next() {
+		v := rows.RawValues()
+		ids, l.name = append(ids, decodeInt(v[0])), string(v[1])
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	switch {
+	case len(ids) == 1:
+		l.id = ids[0]
+		if in.values[l.field.Name] == l {
+			in.values[l.field.Name] = l.id
+		}
+		return nil
+	case len(ids) == 0 && l.attrs == nil:
+		in.errors.Add(l.field.Name, fmt.Sprintf("Related object not found using the provided numeric ID: %d", l.id))
+	case len(ids) == 0:
+		in.errors.Add(l.field.Name, "Related object not found using the provided attributes: "+pythonRepr(flatten("", l.attrs)))
+	default:
+		in.errors.Add(l.field.Name, "Multiple objects match the provided attributes: "+pythonRepr(flatten("", l.attrs)))
+	}
+	return nil
+}
+
+// flatten joins the names of nested dictionaries with "__".
+func flatten(prefix string, attrs map[string]any) map[string]any {
+	out := map[string]any{}
+	for k, v := range attrs {
+		if m, ok := v.(map[string]any); ok {
+			for kk, vv := range flatten(prefix+k+"__", m) {
+				out[kk] = vv
+			}
+			continue
+		}
+		out[prefix+k] = v
+	}
+	return out
+}
+
+// settleTags turns the tags that were found into an edit.
+func (in *input) settleTags() {
+	ids := func(name string) []int32 {
+		var out []int32
+		for _, l := range in.tagLookups[name] {
+			out = append(out, int32(l.id)) //nolint:gosec // an id of the database
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	in.tags.set, in.tags.add, in.tags.remove = ids("tags"), ids("add_tags"), ids("remove_tags")
+	var both []string
+	for _, l := range in.tagLookups["add_tags"] {
+		if l.id != 0 && slices.Contains(in.tags.remove, int32(l.id)) { //nolint:gosec // an id of the database
+			both = append(both, l.name)
+		}
+	}
+	slices.Sort(both)
+	if both != nil {
+		in.errors.Add("remove_tags", `Tags may not be present in both "add_tags" and "remove_tags": `+strings.Join(both, ", "))
+	}
+}

@@ -1,0 +1,60 @@
+package resource
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/libs/seal"
+)
+
+// Hooks are what a resource does beyond its declaration. Each runs in the transaction of the write, with the endpoint locked.
+type Hooks struct {
+	// BeforeSave completes or refuses an object that is created or updated. It may change Write.After.
+	BeforeSave func(ctx context.Context, w *Write) error
+	// AfterSave runs when the row is written.
+	AfterSave func(ctx context.Context, w *Write) error
+	// BeforeDelete removes what hangs on objects and is no resource itself. The ids are all those that will be deleted.
+	BeforeDelete func(ctx context.Context, tx pgx.Tx, ids []int64) error
+	// Committed runs after the commit of a write to any object. Nothing can be undone then.
+	Committed func(ctx context.Context)
+}
+
+// Write is one object on its way into the database.
+type Write struct {
+	Tx      pgx.Tx
+	Action  change.Action
+	Before  *Record                // as it is; nil at creation
+	After   *Record                // as it will be
+	Given   map[string]bool        // names of the fields that the request names
+	Secrets map[string]seal.Secret // values of write-only fields
+	Columns map[string]any         // further columns to set
+	Changed []string               // further names for the change log
+	Errors  Errors                 // if the hook adds any, nothing is saved
+}
+
+// Differs says whether a field is another than before. At creation each field is.
+func (w *Write) Differs(fields ...string) bool {
+	for _, name := range fields {
+		if w.Before == nil || !same(w.Before.values[name], w.After.values[name]) {
+			return true
+		}
+	}
+	return false
+}
+
+// Actor is who writes.
+type Actor struct {
+	Origin change.Origin
+}
+
+// DiffersMirrored says whether any field differs whose value a sync owns.
+func (w *Write) DiffersMirrored() bool {
+	for i := range w.After.r.Fields {
+		if f := &w.After.r.Fields[i]; f.Mirrored && f.stored() && w.Differs(f.Name) {
+			return true
+		}
+	}
+	return false
+}

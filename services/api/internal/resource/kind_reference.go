@@ -1,0 +1,134 @@
+package resource
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Reference points to an object of a resource of the set. It is shown as that object's brief form.
+type Reference struct {
+	common
+	To string // name of the resource
+	// CascadeFrom names resources: when an object of one of them is deleted, and that reaches the target of the reference, the object that
+	// holds it is deleted too. In all other cases the reference protects its target.
+	CascadeFrom []string
+}
+
+func (Reference) column(name string) string { return name + "_id" }
+
+func (Reference) encode(p *plan, r *Resource, alias string, f *Field, shape Shape) appender {
+	to := r.target(f)
+	if shape == nil {
+		shape = to.Brief
+	}
+	i := p.value(f.sql(alias))
+	object := p.object(to, p.join(alias, f, to), shape)
+	return func(b []byte, row *Row) []byte {
+		if row.Vals[i] == nil {
+			return append(b, "null"...)
+		}
+		return object(b, row)
+	}
+}
+
+func (Reference) decode(v []byte) any { return decodeInt(v) }
+
+// lookup is a reference in input that has yet to be found: by id, or by attributes if those are not nil.
+type lookup struct {
+	field *Field
+	to    *Resource // nil for tags
+	id    int64
+	attrs map[string]any
+	name  string // of a tag that was found
+}
+
+func (k Reference) read(in *input, f *Field, v any) (any, []string) {
+	if s, ok := v.(string); ok && s == "" && f.Null && f.Blank {
+		return nil, nil
+	}
+	l, wrong := readLookup(v)
+	if wrong != nil {
+		return nil, wrong
+	}
+	l.field, l.to = f, in.r.set.byName[k.To]
+	in.lookups = append(in.lookups, l)
+	return l, nil
+}
+
+// readLookup reads a reference by number, by numeric string, or by a dictionary of attributes.
+func readLookup(v any) (*lookup, []string) {
+	text := ""
+	switch v := v.(type) {
+	case map[string]any:
+		return &lookup{attrs: v}, nil
+	case json.Number:
+		text = v.String()
+		if f, err := v.Float64(); err == nil && f == math.Trunc(f) && math.Abs(f) < 1e15 {
+			text = strconv.FormatInt(int64(f), 10)
+		}
+	case string:
+		text = strings.TrimSpace(v)
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil && !isRange(err) {
+		return nil, []string{"Related objects must be referenced by numeric ID or by dictionary of attributes. Received an unrecognized value: " + pythonString(v)}
+	}
+	return &lookup{id: id}, nil
+}
+
+func (k Reference) filters(f *Field, add func(string, filter)) {
+	// Both spellings take ids; the bare one takes names too.
+	add("", k.filter(f, false, false))
+	add("n", k.filter(f, false, true))
+	add("_id", k.filter(f, true, false))
+	add("_id__n", k.filter(f, true, true))
+}
+
+// filter makes the lookup by id. With the spelling x_id nothing else is taken, and texts of errors name the value.
+func (k Reference) filter(f *Field, strict, negated bool) filter {
+	return func(q *query, param string, values []string) {
+		c := check{param: param, to: q.r.set.byName[k.To], strict: strict}
+		null := false
+		for _, v := range values {
+			id, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+			switch {
+			case v == "":
+			case v == "null" && f.Null:
+				null = true
+			case err == nil || isRange(err):
+				c.ids = append(c.ids, id)
+			case strict:
+				q.fail(param, "“"+v+"” is not a valid value.")
+			default:
+				c.names = append(c.names, v)
+			}
+		}
+		column := f.sql("t")
+		var either []string
+		if c.ids != nil {
+			either = append(either, column+" = ANY("+q.arg(c.ids)+"::bigint[])")
+		}
+		if c.names != nil && c.to.fields["name"] != nil {
+			either = append(either, column+" IN (SELECT id FROM "+c.to.Table+" WHERE name = ANY("+q.arg(c.names)+"::text[]))")
+		}
+		if c.ids != nil || c.names != nil {
+			q.checks = append(q.checks, c)
+		}
+		if null {
+			either = append(either, column+" IS NULL")
+		}
+		q.either(either, negated)
+	}
+}
+
+func (Reference) meta(r *Resource, f *Field) meta {
+	to := r.target(f)
+	m := meta{Type: "nested object"}
+	for _, p := range to.Brief {
+		child := to.fields[p.Name]
+		m.Children = append(m.Children, namedMeta{p.Name, child.describe(to)})
+	}
+	return m
+}

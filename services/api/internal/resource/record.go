@@ -1,0 +1,153 @@
+package resource
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Record is an object as its row holds it. Values are nil, string, int64, float64, bool, time.Time or json.RawMessage; a reference is its id.
+type Record struct {
+	ID          int64
+	Tags        []string // names, sorted
+	Display     string
+	LastUpdated time.Time
+
+	r      *Resource
+	values map[string]any
+	tagIDs []int32
+}
+
+// Get returns the value of a field that has a column.
+func (o *Record) Get(field string) any { return o.values[field] }
+
+// Text returns the value of a text field, "" for null.
+func (o *Record) Text(field string) string {
+	s, _ := o.values[field].(string)
+	return s
+}
+
+// Int returns the value of a number or reference; ok is false for null.
+func (o *Record) Int(field string) (n int64, ok bool) {
+	n, ok = o.values[field].(int64)
+	return n, ok
+}
+
+// Bool returns the value of a boolean, false for null.
+func (o *Record) Bool(field string) bool {
+	b, _ := o.values[field].(bool)
+	return b
+}
+
+// Set changes the value of a field that has a column. A hook may do that before the object is saved.
+func (o *Record) Set(field string, value any) {
+	if f := o.r.fields[field]; f == nil || !f.stored() {
+		panic("resource " + o.r.Name + " has no column for a field " + field)
+	}
+	o.values[field] = value
+}
+
+// flat returns the flat state of the change log.
+func (o *Record) flat() json.RawMessage {
+	state := make(map[string]any, len(o.r.logged)+1)
+	for _, f := range o.r.logged {
+		v := o.values[f.Name]
+		if v != nil {
+			v = f.Kind.flat(v)
+		}
+		state[f.Name] = v
+	}
+	if o.r.tagged() {
+		state["tags"] = append([]string{}, o.Tags...)
+	}
+	return marshal(state)
+}
+
+func (r *Resource) tagged() bool {
+	f := r.fields["tags"]
+	if f == nil {
+		return false
+	}
+	_, ok := f.Kind.(Tags)
+	return ok
+}
+
+// load reads the records for which the condition holds, in the order of their ids. With lock their rows are locked until the end of the
+// transaction.
+func (r *Resource) load(ctx context.Context, tx pgx.Tx, lock bool, condition string, args ...any) ([]*Record, error) {
+	rows, err := tx.Query(ctx, r.loadSQL(lock, condition), args...)
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", r.Name, err)
+	}
+	defer rows.Close()
+	records, err := r.readRecords(rows)
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", r.Name, err)
+	}
+	return records, nil
+}
+
+func (r *Resource) loadSQL(lock bool, condition string) string {
+	sql := r.selectSQL(r.recordPlan().plan, condition) + " ORDER BY t.id"
+	if lock {
+		sql += " FOR UPDATE OF t"
+	}
+	return sql
+}
+
+// recordPlan is how records of a resource are read.
+type recordPlan struct {
+	*plan
+	display  appender
+	names    int // of the tags, and their ids; -1 if there are none
+	tagIDs   int
+	columnAt []int
+}
+
+func (r *Resource) recordPlan() recordPlan {
+	p := recordPlan{plan: newPlan(), names: -1}
+	for _, f := range r.columns {
+		p.columnAt = append(p.columnAt, p.value(f.sql("t")))
+	}
+	p.display = r.display.Kind.(Words).text(p.plan, r, "t")
+	if r.tagged() {
+		from := " FROM tagged_items ti JOIN tags g ON g.id = ti.tag_id WHERE ti.object_type_id = " + strconv.Itoa(int(r.Type)) +
+			" AND ti.object_id = t.id ORDER BY g.name, g.id)"
+		p.names = p.value("ARRAY(SELECT g.name" + from)
+		p.tagIDs = p.value("ARRAY(SELECT g.id::text" + from)
+	}
+	return p
+}
+
+func (r *Resource) readRecords(rows pgx.Rows) ([]*Record, error) {
+	p := r.recordPlan()
+	var out []*Record
+	for rows.Next() {
+		v := rows.RawValues()
+		row := Row{Vals: v[2:]}
+		o := &Record{r: r, ID: decodeInt(v[0]), LastUpdated: decodeTime(v[1]), values: make(map[string]any, len(r.columns))}
+		for i, f := range r.columns {
+			if raw := row.Vals[p.columnAt[i]]; raw != nil {
+				o.values[f.Name] = f.Kind.decode(raw)
+			} else {
+				o.values[f.Name] = nil
+			}
+		}
+		o.Display = string(p.display(nil, &row))
+		if p.names >= 0 {
+			o.Tags = decodeTextList(row.Vals[p.names])
+			for _, text := range decodeTextList(row.Vals[p.tagIDs]) {
+				id, _ := strconv.ParseInt(text, 10, 32)
+				o.tagIDs = append(o.tagIDs, int32(id))
+			}
+			slices.Sort(o.Tags)
+		}
+		out = append(out, o)
+	}
+	return out, rows.Err()
+}

@@ -1,0 +1,410 @@
+package resource
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/libs/postgres"
+	"github.com/proxops/proxops/libs/seal"
+)
+
+// Request is a write of one object.
+type Request struct {
+	At      Address
+	Actor   Actor
+	Body    any   // decoded JSON with json.Number; nil for null
+	BodyErr error // why the body could not be read; it counts after what concerns the object itself
+	Partial bool  // PATCH: required fields may be left out
+	IfMatch string
+	Select  Selection
+}
+
+// errMoved says that an object changed its endpoint between being found and being locked.
+var errMoved = errors.New("the object moved to another endpoint meanwhile")
+
+// inTx runs fn in a transaction, and again if the object moved under it.
+func (s *Store) inTx(ctx context.Context, r *Resource, fn func(tx pgx.Tx) error) error {
+	err := errMoved
+	for range 4 {
+		if err = postgres.InTx(ctx, s.Pool, fn); !errors.Is(err, errMoved) {
+			break
+		}
+	}
+	if err != nil {
+		return refused(err)
+	}
+	if r.Hooks.Committed != nil {
+		r.Hooks.Committed(ctx)
+	}
+	return nil
+}
+
+// Create makes an object and returns it as it is then.
+func (s *Store) Create(ctx context.Context, r *Resource, req Request) (o Object, err error) {
+	if req.BodyErr != nil {
+		return o, req.BodyErr
+	}
+	err = s.inTx(ctx, r, func(tx pgx.Tx) error {
+		in := r.readInput(req.Body, true, false)
+		if err := in.find(ctx, tx); err != nil {
+			return err
+		}
+		if err := in.errors.Err(); err != nil {
+			return err
+		}
+		w := &Write{Tx: tx, Action: change.Create, After: in.apply(nil)}
+		if _, err := r.lock(ctx, tx, w.After); err != nil {
+			return err
+		}
+		o, err = r.save(ctx, w, in, req)
+		return err
+	})
+	if err != nil {
+		return Object{}, fmt.Errorf("create one of %s: %w", r.Name, err)
+	}
+	return o, nil
+}
+
+// Update changes an object and returns it as it is then.
+func (s *Store) Update(ctx context.Context, r *Resource, id int64, req Request) (o Object, err error) {
+	err = s.inTx(ctx, r, func(tx pgx.Tx) error {
+		found, err := r.one(ctx, tx, false, id)
+		if err != nil {
+			return err
+		}
+		if err := matches(found, req.IfMatch); err != nil {
+			return err
+		}
+		if req.BodyErr != nil {
+			return req.BodyErr
+		}
+		in := r.readInput(req.Body, false, req.Partial)
+		if err := in.find(ctx, tx); err != nil {
+			return err
+		}
+		if err := in.errors.Err(); err != nil {
+			return err
+		}
+		before, err := r.lockOne(ctx, tx, found, in.apply(found))
+		if err != nil {
+			return err
+		}
+		if err := matches(before, req.IfMatch); err != nil {
+			return err
+		}
+		o, err = r.save(ctx, &Write{Tx: tx, Action: change.Update, Before: before, After: in.apply(before)}, in, req)
+		return err
+	})
+	if err != nil {
+		return Object{}, fmt.Errorf("update %s %d: %w", r.Name, id, err)
+	}
+	return o, nil
+}
+
+// one loads the object of this id, or returns the error that there is none.
+func (r *Resource) one(ctx context.Context, tx pgx.Tx, lock bool, id int64) (*Record, error) {
+	records, err := r.load(ctx, tx, lock, "t.id = $1::bigint", id)
+	if err != nil {
+		return nil, err
+	}
+	if len(records) == 0 {
+		return nil, r.NotFound()
+	}
+	return records[0], nil
+}
+
+// lockOne locks the endpoints of an object as it was found and as it will be, then the object, which it returns as it is under the lock.
+func (r *Resource) lockOne(ctx context.Context, tx pgx.Tx, states ...*Record) (*Record, error) {
+	locked, err := r.lock(ctx, tx, states...)
+	if err != nil {
+		return nil, err
+	}
+	now, err := r.one(ctx, tx, true, states[0].ID)
+	if err != nil {
+		return nil, err
+	}
+	at, err := r.endpointOf(ctx, tx, now)
+	if err != nil {
+		return nil, err
+	}
+	if at != 0 && !slices.Contains(locked, at) {
+		return nil, errMoved
+	}
+	return now, nil
+}
+
+// lock takes the row locks of the endpoints that objects belong to, in the order of their ids.
+func (r *Resource) lock(ctx context.Context, tx pgx.Tx, states ...*Record) ([]int64, error) {
+	var ids []int64
+	for _, o := range states {
+		id, err := r.endpointOf(ctx, tx, o)
+		if err != nil {
+			return nil, err
+		}
+		if id != 0 && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	if _, err := tx.Exec(ctx, "SELECT FROM endpoints WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE", ids); err != nil {
+		return nil, fmt.Errorf("lock endpoints %v: %w", ids, err)
+	}
+	return ids, nil
+}
+
+// endpointOf returns the endpoint that an object belongs to, 0 for none.
+func (r *Resource) endpointOf(ctx context.Context, tx pgx.Tx, o *Record) (int64, error) {
+	switch {
+	case r.LockSelf:
+		return o.ID, nil
+	case len(r.LockVia) == 0:
+		return 0, nil
+	}
+	id, ok := o.Int(r.LockVia[0])
+	at := r.target(r.fields[r.LockVia[0]])
+	for _, name := range r.LockVia[1:] {
+		if !ok {
+			return 0, nil
+		}
+		f := at.fields[name]
+		var next *int64
+		err := tx.QueryRow(ctx, "SELECT "+f.sql("t")+" FROM "+at.Table+" t WHERE t.id = $1::bigint", id).Scan(&next)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return 0, fmt.Errorf("find the endpoint of one of %s: %w", r.Name, err)
+		}
+		if ok = next != nil; ok {
+			id, at = *next, at.target(f)
+		}
+	}
+	if !ok {
+		return 0, nil
+	}
+	return id, nil
+}
+
+// matches checks If-Match against the state of an object.
+func matches(o *Record, ifMatch string) error {
+	if ifMatch == "" {
+		return nil
+	}
+	current := etagOf(o.LastUpdated)
+	for tag := range strings.SplitSeq(ifMatch, ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || tag == current {
+			return nil
+		}
+	}
+	return Stale{current}
+}
+
+// save runs the hooks, writes the row, its tags and its change, and reads the object again.
+func (r *Resource) save(ctx context.Context, w *Write, in *input, req Request) (Object, error) {
+	w.Given, w.Secrets, w.Columns = map[string]bool{}, map[string]seal.Secret{}, map[string]any{}
+	for name, v := range in.values {
+		w.Given[name] = true
+		if s, ok := v.(string); ok && r.fields[name].WriteOnly {
+			w.Secrets[name] = seal.Secret(s)
+		}
+	}
+	if r.Hooks.BeforeSave != nil {
+		if err := r.Hooks.BeforeSave(ctx, w); err != nil {
+			return Object{}, err
+		}
+	}
+	if err := w.Errors.Err(); err != nil {
+		return Object{}, err
+	}
+	if err := r.checkUnique(ctx, w); err != nil {
+		return Object{}, err
+	}
+	tags, newTags := in.tags.apply(w.Before)
+	changed := w.Action == change.Create || newTags || len(w.Changed) > 0 || r.changed(w)
+	if err := r.writeRow(ctx, w, changed); err != nil {
+		return Object{}, err
+	}
+	if newTags {
+		if err := r.writeTags(ctx, w.Tx, w.After.ID, tags); err != nil {
+			return Object{}, err
+		}
+	}
+	after, object, err := r.again(ctx, w.Tx, w.After.ID, req)
+	if err != nil {
+		return Object{}, err
+	}
+	if r.Hooks.AfterSave != nil {
+		if err := r.Hooks.AfterSave(ctx, w); err != nil {
+			return Object{}, err
+		}
+	}
+	if !changed {
+		return *object, nil
+	}
+	row, err := r.changeRow(ctx, w.Tx, w.Action, w.Before, after, w.Changed)
+	if err != nil {
+		return Object{}, err
+	}
+	origin := req.Actor.Origin
+	origin.Message = in.message
+	return *object, change.Write(ctx, w.Tx, origin, []change.Row{row})
+}
+
+// again reads an object after it was written: as a record, and in the form the client asked for.
+func (r *Resource) again(ctx context.Context, tx pgx.Tx, id int64, req Request) (*Record, *Object, error) {
+	form := r.plan(r.shape(req.Select))
+	batch := &pgx.Batch{}
+	batch.Queue(r.loadSQL(false, "t.id = $1::bigint"), id)
+	batch.Queue(r.selectSQL(form, "t.id = $1::bigint"), id)
+	results := tx.SendBatch(ctx, batch)
+	defer func() { _ = results.Close() }()
+	rows, err := results.Query()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %s %d again: %w", r.Name, id, err)
+	}
+	records, err := r.readRecords(rows)
+	rows.Close()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %s %d again: %w", r.Name, id, err)
+	}
+	if rows, err = results.Query(); err != nil {
+		return nil, nil, fmt.Errorf("read %s %d again: %w", r.Name, id, err)
+	}
+	defer rows.Close()
+	object, err := readObject(rows, form, req.At)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %s %d again: %w", r.Name, id, err)
+	}
+	if len(records) == 0 || object == nil {
+		return nil, nil, fmt.Errorf("%s %d is gone in the transaction that wrote it", r.Name, id)
+	}
+	return records[0], object, nil
+}
+
+// changed says whether any field differs that counts as a change.
+func (r *Resource) changed(w *Write) bool {
+	for _, f := range r.logged {
+		if !f.Silent && !same(w.Before.values[f.Name], w.After.values[f.Name]) {
+			return true
+		}
+	}
+	return false
+}
+
+func same(a, b any) bool {
+	switch a := a.(type) {
+	case json.RawMessage:
+		other, ok := b.(json.RawMessage)
+		equal, err := change.Same(a, other)
+		return ok && equal && err == nil
+	case time.Time:
+		other, ok := b.(time.Time)
+		return ok && a.Equal(other)
+	}
+	return a == b
+}
+
+// changeRow describes what happened to an object for the change log.
+func (r *Resource) changeRow(ctx context.Context, tx pgx.Tx, action change.Action, before, after *Record, more []string) (change.Row, error) {
+	o := after
+	if o == nil {
+		o = before
+	}
+	row := change.Row{Time: o.LastUpdated, ObjectType: r.Type, ObjectID: int32(o.ID), Action: action, ObjectRepr: o.Display} //nolint:gosec // an id of the database
+	if before != nil {
+		row.Pre = before.flat()
+	}
+	if after != nil {
+		row.Post = after.flat()
+	}
+	if action == change.Update {
+		names, err := change.Diff(row.Pre, row.Post)
+		if err != nil {
+			return row, fmt.Errorf("compare states of %s %d: %w", r.Name, o.ID, err)
+		}
+		names = slices.DeleteFunc(names, func(n string) bool { return r.fields[n] != nil && r.fields[n].Silent })
+		row.Changed = slices.Sorted(slices.Values(append(names, more...)))
+	}
+	endpoint, err := r.endpointOf(ctx, tx, o)
+	if err != nil {
+		return row, err
+	}
+	if endpoint != 0 {
+		row.EndpointID = new(int32(endpoint)) //nolint:gosec // an id of the database
+	}
+	if r.Job != nil {
+		r.describeJob(&row, action, before, after)
+	}
+	return row, nil
+}
+
+// describeJob adds to a change row what makes it an event.
+func (r *Resource) describeJob(row *change.Row, action change.Action, before, after *Record) {
+	status := func(o *Record) string {
+		if o == nil {
+			return ""
+		}
+		return o.Text("status")
+	}
+	o := after
+	if o == nil {
+		o = before
+	}
+	version, _ := o.Int("version")
+	if action == change.Delete {
+		version++
+	}
+	row.Version, row.Key, row.Status = int32(version), o.Text(r.Job.Key), status(o) //nolint:gosec // an integer column
+	row.Event = change.EventOf(action, status(before), status(after))
+}
+
+// writeRow inserts or updates the row. last_updated moves on even if the clock did not, as the ETag is made of it.
+func (r *Resource) writeRow(ctx context.Context, w *Write, changed bool) error {
+	var columns, values []string
+	var args []any
+	set := func(column string, v any) {
+		if raw, ok := v.(json.RawMessage); ok {
+			v = string(raw)
+		}
+		args = append(args, v)
+		columns, values = append(columns, column), append(values, "$"+strconv.Itoa(len(args)))
+	}
+	for _, f := range r.columns {
+		v, known := w.After.values[f.Name]
+		if !known || f.Name == "id" || f.Name == "created" || f.Name == "last_updated" || f.Name == "version" {
+			continue
+		}
+		if w.Before == nil || !same(w.Before.values[f.Name], v) {
+			set(f.Column, v)
+		}
+	}
+	for _, column := range sortedKeys(w.Columns) {
+		set(column, w.Columns[column])
+	}
+	var sql string
+	if w.Before == nil {
+		sql = "INSERT INTO " + r.Table + " (" + strings.Join(columns, ", ") + ") VALUES (" + strings.Join(values, ", ") + ") RETURNING id"
+	} else {
+		sql = "UPDATE " + r.Table + " SET last_updated = greatest(clock_timestamp(), last_updated + interval '1 microsecond')"
+		for i, column := range columns {
+			sql += ", " + column + " = " + values[i]
+		}
+		if changed && r.Job != nil {
+			sql += ", version = version + 1"
+		}
+		args = append(args, w.Before.ID)
+		sql += " WHERE id = $" + strconv.Itoa(len(args)) + " RETURNING id"
+	}
+	if err := w.Tx.QueryRow(ctx, sql, args...).Scan(&w.After.ID); err != nil {
+		return r.constraint(err)
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package resource
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Set is a number of resources that refer to each other.
+type Set struct {
+	All    []*Resource
+	byName map[string]*Resource
+}
+
+// NewSet links resources and prepares their filters. It returns an error for a declaration that contradicts itself: that is a mistake in the
+// program, which any test shows.
+func NewSet(resources ...*Resource) (*Set, error) {
+	s := &Set{All: resources, byName: map[string]*Resource{}}
+	for _, r := range resources {
+		if s.byName[r.Name] != nil {
+			return nil, fmt.Errorf("resource %s is declared twice", r.Name)
+		}
+		s.byName[r.Name] = r
+		r.set = s
+		if err := r.index(); err != nil {
+			return nil, fmt.Errorf("resource %s: %w", r.Name, err)
+		}
+	}
+	for _, r := range resources {
+		if err := r.link(); err != nil {
+			return nil, fmt.Errorf("resource %s: %w", r.Name, err)
+		}
+	}
+	return s, nil
+}
+
+// Get returns the resource of this name, or nil.
+func (s *Set) Get(name string) *Resource { return s.byName[name] }
+
+// index prepares what a resource knows by itself.
+func (r *Resource) index() error {
+	r.fields = make(map[string]*Field, len(r.Fields))
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		if r.fields[f.Name] != nil {
+			return fmt.Errorf("field %s is declared twice", f.Name)
+		}
+		r.fields[f.Name] = f
+		if f.Column == "" && f.Expr == "" {
+			f.Column = f.Kind.column(f.Name)
+		}
+		if f.Expr != "" || f.Kind.computed() {
+			f.ReadOnly = true
+		}
+		if f.Name == "display" {
+			r.display = f
+		}
+		if !f.ReadOnly {
+			r.writes = append(r.writes, f)
+		}
+		if f.stored() && !f.Kind.computed() {
+			r.columns = append(r.columns, f)
+		}
+		if !f.Unlogged && !f.WriteOnly && !f.Kind.computed() && f.Expr == "" {
+			r.logged = append(r.logged, f)
+		}
+	}
+	for _, name := range []string{"id", "url", "display"} {
+		if r.fields[name] == nil {
+			return fmt.Errorf("field %s is missing", name)
+		}
+	}
+	return nil
+}
+
+// link checks names that lead to other resources, and makes the filters.
+func (r *Resource) link() error {
+	for i := range r.Fields {
+		if ref, ok := r.Fields[i].Kind.(Reference); ok && r.set.byName[ref.To] == nil {
+			return fmt.Errorf("field %s refers to an unknown resource %s", r.Fields[i].Name, ref.To)
+		}
+	}
+	if err := r.check(r.Brief); err != nil {
+		return fmt.Errorf("brief form: %w", err)
+	}
+	for _, name := range slices.Concat(r.Order, r.Search) {
+		if _, _, err := r.resolve(strings.TrimPrefix(name, "-")); err != nil {
+			return err
+		}
+	}
+	for _, name := range r.LockVia {
+		if _, ok := r.kindOf(name).(Reference); !ok && name == r.LockVia[0] {
+			return fmt.Errorf("lock via %s, which is no reference", name)
+		}
+	}
+	r.filters = r.makeFilters()
+	return nil
+}
+
+func (r *Resource) kindOf(name string) Kind {
+	if f := r.fields[name]; f != nil {
+		return f.Kind
+	}
+	return nil
+}
+
+func (r *Resource) check(s Shape) error {
+	for _, p := range s {
+		f := r.fields[p.Name]
+		if f == nil {
+			return fmt.Errorf("unknown field %s", p.Name)
+		}
+		if ref, ok := f.Kind.(Reference); ok && p.Of != nil {
+			if err := r.set.byName[ref.To].check(p.Of); err != nil {
+				return fmt.Errorf("%s: %w", p.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// resolve finds the field that a path like "virtual_machine.name" names, and the reference it goes through, if any.
+func (r *Resource) resolve(path string) (through, last *Field, err error) {
+	first, rest, deep := strings.Cut(path, ".")
+	f := r.fields[first]
+	if f == nil {
+		return nil, nil, fmt.Errorf("unknown field %s", path)
+	}
+	if !deep {
+		return nil, f, nil
+	}
+	ref, ok := f.Kind.(Reference)
+	if !ok {
+		return nil, nil, fmt.Errorf("field %s is no reference", first)
+	}
+	last = r.set.byName[ref.To].fields[rest]
+	if last == nil {
+		return nil, nil, fmt.Errorf("unknown field %s", path)
+	}
+	return f, last, nil
+}
+
+// target returns the resource that a reference field refers to.
+func (r *Resource) target(f *Field) *Resource { return r.set.byName[f.Kind.(Reference).To] }
+
+// Field returns the field of this name, or nil.
+func (r *Resource) Field(name string) *Field { return r.fields[name] }
+
+// Filters returns the names of all query parameters that filter the resource, sorted.
+func (r *Resource) Filters() []string {
+	names := make([]string, 0, len(r.filters))
+	for n := range r.filters {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func replaceAlias(expr, alias string) string { return strings.ReplaceAll(expr, "{t}", alias) }
+
+func spaced(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+func capitalise(s string) string {
+	for i, c := range s {
+		return string(unicode.ToUpper(c)) + s[i+len(string(c)):]
+	}
+	return s
+}

@@ -1,0 +1,106 @@
+// Package rest serves the resources over HTTP as NetBox does.
+package rest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/services/api/internal/auth"
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// The profile of NetBox that clients see.
+const (
+	apiVersion    = "4.6"
+	netboxVersion = "4.6.9"
+	pluginVersion = "0.0.29"
+)
+
+// Authenticator finds out who sends a request.
+type Authenticator interface {
+	// Authenticate returns the owner of the token in an Authorization header; a refusal is fault.Denied with a resource.Detail.
+	Authenticate(ctx context.Context, header string, client netip.Addr) (*auth.Principal, error)
+}
+
+// API answers requests under /api/.
+type API struct {
+	Store   *resource.Store
+	Auth    Authenticator
+	Log     *slog.Logger
+	Proxies []netip.Prefix // whose X-Forwarded headers are believed
+	Version string         // of the product, as /api/status/ tells it
+}
+
+// request is what handlers see of a request.
+type request struct {
+	http    *http.Request
+	w       http.ResponseWriter
+	method  string
+	params  url.Values
+	who     *auth.Principal // nil on open routes
+	id      uuid.UUID
+	at      resource.Address
+	object  string // the last part of the path of an object
+	pretty  int    // blanks to indent by
+	started bool
+}
+
+// response is what they answer.
+type response struct {
+	status int
+	body   []byte // JSON, nil for none
+	header map[string]string
+}
+
+func ok(body []byte) response { return response{status: http.StatusOK, body: body} }
+
+// route is one address, or one form of addresses.
+type route struct {
+	allow  []string
+	open   bool // no authentication
+	res    *resource.Resource
+	list   bool
+	handle func(context.Context, *request) (response, error)
+}
+
+var (
+	listMethods   = []string{"GET", "POST", "HEAD", "OPTIONS"}
+	objectMethods = []string{"GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
+	rootMethods   = []string{"GET", "HEAD", "OPTIONS"}
+)
+
+// actions are what methods need permission for. OPTIONS needs none.
+var actions = map[string]auth.Action{"GET": auth.View, "HEAD": auth.View, "POST": auth.Add, "PUT": auth.Change, "PATCH": auth.Change, "DELETE": auth.Delete}
+
+// serve answers one request, in the order of NetBox's checks: form of the answer, who asks, what they may, method, then the handler.
+func (rt *route) serve(ctx context.Context, a *API, q *request) (response, error) {
+	if !rt.open || q.http.Header.Get("Authorization") != "" {
+		who, err := a.Auth.Authenticate(ctx, q.http.Header.Get("Authorization"), a.client(q.http))
+		if err != nil {
+			return response{}, err
+		}
+		q.who = who
+	}
+	if action, ok := actions[q.method]; ok && rt.res != nil && !q.who.May(rt.res, action) {
+		return response{}, auth.ErrForbidden
+	}
+	if !slices.Contains(rt.allow, q.method) {
+		return response{}, notAllowed{resource.Detail(`Method "` + q.method + `" not allowed.`)}
+	}
+	return rt.handle(ctx, q)
+}
+
+// notAllowed is the refusal of a method.
+type notAllowed struct{ error }
+
+// actor is who a change comes from, for the change log.
+func (q *request) actor() resource.Actor {
+	return resource.Actor{Origin: change.Origin{Cause: change.API, UserID: &q.who.UserID, UserName: q.who.Username, RequestID: q.id}}
+}

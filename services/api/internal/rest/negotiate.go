@@ -1,0 +1,177 @@
+package rest
+
+import (
+	"bytes"
+	"encoding/json"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// unacceptable is the refusal of an Accept header.
+type unacceptable struct{ error }
+
+// negotiate reads ?format= and Accept. Only JSON is served, also to browsers.
+func (q *request) negotiate() error {
+	if f := last(q.params["format"]); f != "" && f != "json" && f != "api" {
+		return errNoPath
+	}
+	accept := strings.Join(q.http.Header.Values("Accept"), ",")
+	if strings.TrimSpace(accept) == "" {
+		return nil
+	}
+	acceptable := false
+	for part := range strings.SplitSeq(accept, ",") {
+		media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
+		if err != nil {
+			continue
+		}
+		switch media {
+		case "application/json":
+			if v := params["version"]; v != "" && v != apiVersion {
+				return unacceptable{resource.Detail(`Invalid version in "Accept" header.`)}
+			}
+			if n, err := strconv.Atoi(params["indent"]); err == nil {
+				q.pretty = max(0, min(n, 8))
+			}
+			acceptable = true
+		case "*/*", "application/*", "text/html", "text/*":
+			acceptable = true
+		}
+	}
+	if !acceptable {
+		return unacceptable{resource.Detail("Could not satisfy the request Accept header.")}
+	}
+	return nil
+}
+
+// indent lays JSON out as Python does.
+func indent(body []byte, blanks int) []byte {
+	var out bytes.Buffer
+	if err := json.Indent(&out, body, "", strings.Repeat(" ", blanks)); err != nil {
+		return body
+	}
+	return out.Bytes()
+}
+
+// encode writes JSON without escaping HTML, as NetBox does.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err) // only texts and lists of them come here
+	}
+	return bytes.TrimRight(b.Bytes(), "\n")
+}
+
+// parseQuery reads a query as Python does: nothing is an error, blank values count, and bad escapes stay as they are.
+func parseQuery(raw string) url.Values {
+	v := url.Values{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name = unescape(name)
+		v[name] = append(v[name], unescape(value))
+	}
+	return v
+}
+
+var badEscape = regexp.MustCompile(`%([^0-9A-Fa-f]|[0-9A-Fa-f][^0-9A-Fa-f]|[0-9A-Fa-f]?$)`)
+
+func unescape(s string) string {
+	out, err := url.QueryUnescape(s)
+	for err != nil {
+		fixed := badEscape.ReplaceAllString(s, "%25$1")
+		if fixed == s {
+			return s
+		}
+		s = fixed
+		out, err = url.QueryUnescape(s)
+	}
+	return out
+}
+
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9._-]+(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?$`)
+
+// origin returns scheme and host as the client knows them.
+func (a *API) origin(r *http.Request) (string, error) {
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if a.trusted(r) {
+		if h := first(r.Header.Get("X-Forwarded-Host")); h != "" {
+			host = h
+		}
+		if first(r.Header.Get("X-Forwarded-Proto")) == "https" {
+			scheme = "https"
+		}
+	}
+	if !plainHost.MatchString(host) {
+		return "", fault.Wrap(fault.Invalid, resource.Detail("The Host header is not valid."), "read the host")
+	}
+	return scheme + "://" + host, nil
+}
+
+// trusted says whether the request comes from a proxy whose word is taken.
+func (a *API) trusted(r *http.Request) bool {
+	addr := remote(r)
+	return addr.IsValid() && a.isProxy(addr)
+}
+
+func (a *API) isProxy(addr netip.Addr) bool {
+	for _, p := range a.Proxies {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+func remote(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	addr, _ := netip.ParseAddr(host)
+	return addr.Unmap().WithZone("")
+}
+
+// client returns the address of the client: behind trusted proxies, the last one in the chain that is none of them.
+func (a *API) client(r *http.Request) netip.Addr {
+	addr := remote(r)
+	if !a.trusted(r) {
+		return addr
+	}
+	if real, err := netip.ParseAddr(strings.TrimSpace(r.Header.Get("X-Real-IP"))); err == nil {
+		return real.Unmap()
+	}
+	chain := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(chain) - 1; i >= 0; i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(chain[i]))
+		if err != nil {
+			break
+		}
+		if addr = hop.Unmap(); !a.isProxy(addr) {
+			break
+		}
+	}
+	return addr
+}
+
+// first returns what stands before the first comma of a header.
+func first(s string) string {
+	s, _, _ = strings.Cut(s, ",")
+	return strings.TrimSpace(s)
+}

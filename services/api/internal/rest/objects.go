@@ -1,0 +1,109 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/services/api/internal/auth"
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// listRoute serves the collection of a resource.
+func (a *API) listRoute(r *resource.Resource) *route {
+	rt := &route{allow: listMethods, res: r, list: true}
+	rt.handle = func(ctx context.Context, q *request) (response, error) {
+		switch q.method {
+		case "OPTIONS":
+			return ok(r.Options(true, q.allowed(r, "POST", auth.Add, "PUT", auth.Change))), nil
+		case "POST":
+			return a.create(ctx, r, q)
+		}
+		body, err := a.Store.List(ctx, r, q.at, q.params, selection(q))
+		return ok(body), err
+	}
+	return rt
+}
+
+// objectRoute serves the objects of a resource.
+func (a *API) objectRoute(r *resource.Resource) *route {
+	rt := &route{allow: objectMethods, res: r}
+	rt.handle = func(ctx context.Context, q *request) (response, error) {
+		id, err := strconv.ParseInt(q.object, 10, 64)
+		if err != nil && !strings.HasSuffix(err.Error(), strconv.ErrRange.Error()) {
+			return response{}, errNoPath
+		}
+		if q.method == "GET" || q.method == "HEAD" || q.method == "OPTIONS" {
+			o, err := a.Store.Get(ctx, r, q.at, id, selection(q))
+			if q.method == "OPTIONS" && fault.KindOf(err) == fault.NotFound {
+				return ok(r.Options(false, nil)), nil
+			}
+			if q.method == "OPTIONS" && err == nil {
+				return ok(r.Options(false, q.allowed(r, "PUT", auth.Change))), nil
+			}
+			return tagged(http.StatusOK, o), err
+		}
+		body, bodyErr := readBody(q.w, q.http)
+		req := resource.Request{
+			At: q.at, Actor: q.actor(), Body: body, BodyErr: bodyErr, Partial: q.method == "PATCH", IfMatch: q.http.Header.Get("If-Match"), Select: selection(q),
+		}
+		if q.method == "DELETE" {
+			return response{status: http.StatusNoContent}, a.Store.Delete(ctx, r, id, req)
+		}
+		o, err := a.Store.Update(ctx, r, id, req)
+		return tagged(http.StatusOK, o), err
+	}
+	return rt
+}
+
+func (a *API) create(ctx context.Context, r *resource.Resource, q *request) (response, error) {
+	body, err := readBody(q.w, q.http)
+	o, err := a.Store.Create(ctx, r, resource.Request{At: q.at, Actor: q.actor(), Body: body, BodyErr: err, Select: selection(q)})
+	if err != nil {
+		return response{}, err
+	}
+	answer := tagged(http.StatusCreated, o)
+	answer.header["Location"] = q.at.Origin + "/api/" + r.Path + "/" + strconv.FormatInt(o.ID, 10) + "/"
+	return answer, nil
+}
+
+func tagged(status int, o resource.Object) response {
+	return response{status: status, body: o.Body, header: map[string]string{"ETag": o.ETag}}
+}
+
+// allowed returns the methods, of pairs of method and action, that the client may use.
+func (q *request) allowed(r *resource.Resource, pairs ...any) []string {
+	var out []string
+	for pair := range slices.Chunk(pairs, 2) {
+		if q.who.May(r, pair[1].(auth.Action)) {
+			out = append(out, pair[0].(string))
+		}
+	}
+	return out
+}
+
+// selection reads which fields a client wants. brief counts for reading only, whatever its value.
+func selection(q *request) resource.Selection {
+	var s resource.Selection
+	if v := last(q.params["fields"]); v != "" {
+		s.Fields = strings.Split(v, ",")
+	}
+	if v := last(q.params["omit"]); v != "" {
+		s.Omit = strings.Split(v, ",")
+	}
+	s.Brief = last(q.params["brief"]) != "" && (q.method == "GET" || q.method == "HEAD")
+	return s
+}
+
+func last(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[len(values)-1]
+}
+
+// errNoPath is the answer where there is nothing.
+var errNoPath = fault.Wrap(fault.NotFound, resource.Detail("Not found."), "find the path")

@@ -1,0 +1,97 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// status turns kinds of errors into HTTP; nothing else does.
+var status = map[fault.Kind]int{
+	fault.Invalid:     http.StatusBadRequest,
+	fault.Denied:      http.StatusForbidden,
+	fault.NotFound:    http.StatusNotFound,
+	fault.Conflict:    http.StatusConflict,
+	fault.Unavailable: http.StatusServiceUnavailable,
+	fault.Internal:    http.StatusInternalServerError,
+}
+
+// refuse makes the answer that says what went wrong. What is our own fault is logged, and not shown.
+func (a *API) refuse(ctx context.Context, q *request, err error) response {
+	kind := fault.KindOf(err)
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		kind = fault.Unavailable
+	}
+	answer := response{status: status[kind]}
+	if e, ok := errors.AsType[resource.Errors](err); ok {
+		answer.body, _ = e.MarshalJSON() // it has no error to return
+		return answer
+	}
+	if e, ok := errors.AsType[resource.Whole](err); ok {
+		answer.body, _ = json.Marshal([]string{string(e)})
+		return answer
+	}
+	if e, ok := errors.AsType[resource.Stale](err); ok {
+		return response{status: http.StatusPreconditionFailed, body: detail(e.Error()), header: map[string]string{"ETag": e.ETag}}
+	}
+	if e, ok := errors.AsType[resource.Protected](err); ok {
+		answer.body = detail(e.Error())
+		return answer
+	}
+	text, known := errors.AsType[resource.Detail](err)
+	if own := ownStatus(err); own != 0 {
+		answer.status = own
+	}
+	if !known {
+		if ctx.Err() != nil {
+			return response{status: http.StatusServiceUnavailable, body: detail("The request was given up.")}
+		}
+		a.Log.ErrorContext(ctx, "request failed", "request_id", q.id, "method", q.method, "path", q.http.URL.Path, "kind", kind, "err", err)
+		if kind == fault.Unavailable {
+			return response{status: answer.status, body: detail("Something the request needs cannot be reached. Try again later."), header: map[string]string{"Retry-After": "5"}}
+		}
+		return internal()
+	}
+	answer.body = detail(string(text))
+	return answer
+}
+
+// ownStatus returns the status of refusals that are no kinds of faults: they concern HTTP alone.
+func ownStatus(err error) int {
+	if _, ok := errors.AsType[notAllowed](err); ok {
+		return http.StatusMethodNotAllowed
+	}
+	if _, ok := errors.AsType[unacceptable](err); ok {
+		return http.StatusNotAcceptable
+	}
+	if _, ok := errors.AsType[unsupported](err); ok {
+		return http.StatusUnsupportedMediaType
+	}
+	if _, ok := errors.AsType[tooLarge](err); ok {
+		return http.StatusRequestEntityTooLarge
+	}
+	return 0
+}
+
+// internal is the answer to errors of our own, in NetBox's form and without what is inside.
+func internal() response {
+	return response{status: http.StatusInternalServerError, body: []byte(
+		`{"error":"Internal server error. The log of the server has it under the X-Request-ID of this answer.","exception":"InternalError","netbox_version":"` +
+			netboxVersion + `","python_version":"n/a"}`)}
+}
+
+func detail(text string) []byte {
+	var e bareDetail
+	e.Detail = text
+	return encode(e)
+}
+
+type bareDetail struct {
+	Detail string `json:"detail"`
+}

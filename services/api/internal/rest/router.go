@@ -1,0 +1,158 @@
+package rest
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// methods are those that gin routes. All others are answered as one of them that no route allows.
+var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
+
+// Handler returns the handler of everything under /api/.
+func (a *API) Handler() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.RedirectTrailingSlash, e.RedirectFixedPath, e.HandleMethodNotAllowed = false, false, false
+	e.UseRawPath, e.UnescapePathValues = true, false
+	for _, r := range a.Store.Set.All {
+		for _, path := range append([]string{r.Path}, r.Aliases...) {
+			a.mount(e, "/api/"+path+"/", a.listRoute(r))
+			a.mount(e, "/api/"+path+"/:object/", a.objectRoute(r))
+		}
+	}
+	for path, rt := range a.services() {
+		a.mount(e, path, rt)
+	}
+	e.NoRoute(func(c *gin.Context) {
+		a.answer(c.Writer, c.Request, "", &route{}, true)
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, m := range methods {
+			if r.Method == m {
+				e.ServeHTTP(w, r)
+				return
+			}
+		}
+		odd := *r
+		odd.Method = "TRACE"
+		odd.Header = r.Header.Clone()
+		odd.Header.Set(oddMethod, r.Method)
+		e.ServeHTTP(w, &odd)
+	})
+}
+
+// oddMethod is the header in which the name of an unknown method reaches its route.
+const oddMethod = "X-Proxops-Method"
+
+// mount serves a path with a slash at its end. Without the slash, reading is redirected, and writing is refused: a redirect would lose the body.
+func (a *API) mount(e *gin.Engine, path string, rt *route) {
+	serve := func(c *gin.Context) { a.answer(c.Writer, c.Request, c.Param("object"), rt, false) }
+	bare := func(c *gin.Context) {
+		if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
+			a.answer(c.Writer, c.Request, "", &route{}, true)
+			return
+		}
+		to := c.Request.URL.EscapedPath() + "/"
+		if c.Request.URL.RawQuery != "" {
+			to += "?" + c.Request.URL.RawQuery
+		}
+		a.headers(c.Writer, uuid.New(), rt)
+		c.Writer.Header().Set("Location", to)
+		c.Writer.WriteHeader(http.StatusMovedPermanently)
+	}
+	for _, m := range methods {
+		e.Handle(m, path, serve)
+		e.Handle(m, strings.TrimSuffix(path, "/"), bare)
+	}
+}
+
+// headers sets what every answer has.
+func (a *API) headers(w http.ResponseWriter, id uuid.UUID, rt *route) {
+	h := w.Header()
+	h.Set("API-Version", apiVersion)
+	h.Set("X-Request-ID", id.String())
+	h.Set("Vary", "Accept, Authorization, Origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "SAMEORIGIN")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "private, no-store")
+	if rt.allow != nil {
+		h.Set("Allow", strings.Join(rt.allow, ", "))
+	}
+}
+
+// answer runs a route and writes what it returns. It is the one place that turns errors into answers.
+func (a *API) answer(w http.ResponseWriter, r *http.Request, object string, rt *route, missing bool) {
+	ctx := r.Context()
+	q := &request{http: r, w: w, method: r.Method, object: object, id: uuid.New()}
+	if m := r.Header.Get(oddMethod); m != "" && r.Method == "TRACE" {
+		q.method = m
+	}
+	a.headers(w, q.id, rt)
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel of net/http, which is compared as such
+			panic(v)
+		}
+		a.Log.ErrorContext(ctx, "request panicked", "request_id", q.id, "method", q.method, "path", r.URL.Path, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		if !q.started {
+			q.write(w, internal())
+		}
+	}()
+	answer, err := a.run(q, rt, missing)
+	if err != nil {
+		answer = a.refuse(ctx, q, err)
+	}
+	q.write(w, answer)
+}
+
+func (a *API) run(q *request, rt *route, missing bool) (response, error) {
+	q.params = parseQuery(q.http.URL.RawQuery)
+	if missing {
+		return response{}, errNoPath
+	}
+	if err := q.negotiate(); err != nil {
+		return response{}, err
+	}
+	origin, err := a.origin(q.http)
+	if err != nil {
+		return response{}, err
+	}
+	q.at = resource.Address{Origin: origin, Path: q.http.URL.EscapedPath()}
+	if f := last(q.params["format"]); f != "" {
+		q.at.Suffix = "?format=" + f
+	}
+	return rt.serve(q.http.Context(), a, q)
+}
+
+// write sends the answer. HEAD gets the headers alone.
+func (q *request) write(w http.ResponseWriter, answer response) {
+	q.started = true
+	for k, v := range answer.header {
+		w.Header().Set(k, v)
+	}
+	if answer.body == nil {
+		w.WriteHeader(answer.status)
+		return
+	}
+	body := answer.body
+	if q.pretty > 0 {
+		body = indent(body, q.pretty)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+	w.WriteHeader(answer.status)
+	if q.method != "HEAD" {
+		_, _ = w.Write(body) // a client that is gone needs no answer
+	}
+}

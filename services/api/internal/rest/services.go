@@ -1,0 +1,126 @@
+package rest
+
+import (
+	"context"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/proxops/proxops/services/api/internal/auth"
+)
+
+// services returns the routes that are no resources: the roots above them, which list what is below, and what is known about the server.
+func (a *API) services() map[string]*route {
+	out := map[string]*route{
+		"/api/status/":                    a.statusRoute(),
+		"/api/plugins/installed-plugins/": a.pluginsRoute(),
+	}
+	roots := map[string][]string{}
+	paths := slices.Collect(maps.Keys(out))
+	for _, r := range a.Store.Set.All {
+		for _, p := range append([]string{r.Path}, r.Aliases...) {
+			paths = append(paths, "/api/"+p+"/")
+		}
+	}
+	for _, p := range paths {
+		for parent, child := split(p); parent != "/"; parent, child = split(parent) {
+			if !slices.Contains(roots[parent], child) {
+				roots[parent] = append(roots[parent], child)
+			}
+		}
+	}
+	for path, children := range roots {
+		slices.Sort(children)
+		out[path] = &route{allow: rootMethods, handle: func(_ context.Context, q *request) (response, error) {
+			if q.method == "OPTIONS" {
+				return ok(encode(described{rootName(path), "", renders, parses})), nil
+			}
+			b := []byte{'{'}
+			for i, child := range children {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				b = append(append(b, encode(child)...), ':')
+				b = append(b, encode(q.at.Origin+path+child+"/"+q.at.Suffix)...)
+			}
+			return ok(append(b, '}')), nil
+		}}
+	}
+	return out
+}
+
+// split cuts the last part off a path that ends with a slash.
+func split(path string) (parent, child string) {
+	path = strings.TrimSuffix(path, "/")
+	i := strings.LastIndexByte(path, '/') + 1
+	return path[:i], path[i:]
+}
+
+type described struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Renders     []string `json:"renders"`
+	Parses      []string `json:"parses"`
+}
+
+var (
+	renders = []string{"application/json", "text/html"}
+	parses  = []string{"application/json", "multipart/form-data"}
+)
+
+func rootName(path string) string {
+	_, name := split(path)
+	if name == "api" {
+		return "API Root"
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
+}
+
+// statusRoute says what runs, with the keys that clients of NetBox read.
+func (a *API) statusRoute() *route {
+	type body struct {
+		Django      string            `json:"django-version"`
+		Hostname    string            `json:"hostname"`
+		Apps        map[string]string `json:"installed_apps"`
+		NetBox      string            `json:"netbox-version"`
+		NetBoxFull  string            `json:"netbox-full-version"`
+		Plugins     map[string]string `json:"plugins"`
+		Python      string            `json:"python-version"`
+		Workers     int               `json:"rq-workers-running"`
+		Proxops     string            `json:"proxops-version"`
+		GoVersion   string            `json:"go-version"`
+		APIVersions []string          `json:"api-versions"`
+	}
+	hostname, _ := os.Hostname()
+	return &route{allow: rootMethods, handle: func(_ context.Context, q *request) (response, error) {
+		if q.method == "OPTIONS" {
+			return ok(encode(described{"Status", "", renders, parses})), nil
+		}
+		return ok(encode(body{
+			Django: "n/a", Hostname: hostname, Apps: map[string]string{}, NetBox: netboxVersion, NetBoxFull: netboxVersion,
+			Plugins: map[string]string{"netbox_proxbox": pluginVersion}, Python: "n/a", Workers: 0,
+			Proxops: a.Version, GoVersion: runtime.Version(), APIVersions: []string{apiVersion},
+		})), nil
+	}}
+}
+
+// pluginsRoute lists the one plugin that this server stands for. As in NetBox, administrators alone may see it.
+func (a *API) pluginsRoute() *route {
+	type plugin struct {
+		Name         string `json:"name"`
+		Package      string `json:"package"`
+		Author       string `json:"author"`
+		AuthorEmail  string `json:"author_email"`
+		Description  string `json:"description"`
+		Version      string `json:"version"`
+		ReleaseTrack string `json:"release_track"`
+	}
+	return &route{allow: rootMethods, handle: func(_ context.Context, q *request) (response, error) {
+		if !q.who.Superuser {
+			return response{}, auth.ErrForbidden
+		}
+		return ok(encode([]plugin{{Name: "Proxbox", Package: "netbox_proxbox", Author: "Proxops", Description: "Backup routines and replications of Proxmox VE clusters", Version: pluginVersion}})), nil
+	}}
+}

@@ -1,0 +1,16 @@
+-- name: UserByName :one
+SELECT * FROM users WHERE username = @username;
+
+-- name: UserByID :one
+SELECT * FROM users WHERE id = @id;
+
+-- name: UserInsert :one
+INSERT INTO users (username, password_hash, email, is_superuser)
+VALUES (@username, @password_hash, @email, @is_superuser)
+RETURNING *;
+
+-- name: UserSetPassword :execrows
+UPDATE users SET password_hash = @password_hash WHERE username = @username;
+
+-- name: UserList :many
+SELECT * FROM users ORDER BY username;
