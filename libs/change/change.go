@@ -161,7 +161,7 @@ func Write(ctx context.Context, tx pgx.Tx, o Origin, rows []Row) error {
 
 // nextIDs takes n ids in rising order: the outbox needs them, and COPY does not return what it made.
 func nextIDs(ctx context.Context, tx pgx.Tx, n int) ([]int64, error) {
-	rows, err := tx.Query(ctx, `SELECT nextval(pg_get_serial_sequence('changes', 'id')) FROM generate_series(1, $1)`, n)
+	rows, err := tx.Query(ctx, `SELECT nextval('changes_id_seq') FROM generate_series(1, $1)`, n)
 	if err != nil {
 		return nil, fmt.Errorf("take %d ids for change rows: %w", n, err)
 	}

@@ -3,9 +3,12 @@ package project
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/libs/fault"
@@ -124,22 +127,34 @@ func (w *writer[R]) create(ctx context.Context, fresh []int, jobs []entry) error
 	}
 	rows := make([]R, len(fresh))
 	for i, job := range fresh {
-		row := w.table.blank(ids[i])
-		if err := w.mirror(&row, job, jobs[job].hash); err != nil {
+		rows[i] = w.table.blank(ids[i])
+		if err := w.mirror(&rows[i], job, jobs[job].hash); err != nil {
 			return err
 		}
-		*w.table.common(&row).version = 1
-		post, err := json.Marshal(w.table.state(&row, nil))
-		if err != nil {
-			return fault.Wrap(fault.Invalid, err, "encode job %s", jobs[job].key)
+		*w.table.common(&rows[i]).version = 1
+	}
+	// While Postgres writes the rows, their changes are encoded: that takes about as long.
+	var g errgroup.Group
+	g.Go(func() error {
+		if err := w.table.copy(ctx, rows); err != nil {
+			return fmt.Errorf("write %d new rows: %w", len(rows), err)
 		}
-		w.record(&row, change.Row{Action: change.Create, Event: change.Created, Post: post})
-		rows[i] = row
-	}
-	if err := w.table.copy(ctx, rows); err != nil {
-		return fmt.Errorf("write %d new rows: %w", len(rows), err)
-	}
+		return nil
+	})
+	err = w.created(rows)
 	w.run.result.Created = len(rows)
+	return errors.Join(err, g.Wait())
+}
+
+// created records that these rows are new.
+func (w *writer[R]) created(rows []R) error {
+	for i := range rows {
+		post, err := json.Marshal(w.table.state(&rows[i], nil))
+		if err != nil {
+			return fault.Wrap(fault.Invalid, err, "encode job %s", *w.table.common(&rows[i]).key)
+		}
+		w.record(&rows[i], change.Row{Action: change.Create, Event: change.Created, Post: post})
+	}
 	return nil
 }
 

@@ -185,7 +185,7 @@ func (t *routines) state(row *store.BackupRoutine, tags []string) any {
 }
 
 func (t *routines) repr(row *store.BackupRoutine) string {
-	return change.RoutineRepr(row.JobID, row.Schedule)
+	return change.ParsedRoutineRepr(row.JobID, row.Schedule, t.run.calendar.get(row.Schedule))
 }
 
 func (t *routines) copy(ctx context.Context, rows []store.BackupRoutine) error {

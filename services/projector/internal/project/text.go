@@ -19,12 +19,13 @@ func text(s string) string {
 }
 
 // object is what Postgres stores of a JSON object: U+0000 is left out of keys and texts, halves of surrogate pairs are replaced. Nothing at
-// all is the empty object. Another value than an object is fault.Invalid.
+// all is the empty object. What does not even begin as an object is fault.Invalid; the rest of the syntax is left to whoever encodes the
+// row or stores it, as that reads it anyway.
 func object(raw []byte) (json.RawMessage, error) {
 	if len(raw) == 0 {
 		return json.RawMessage("{}"), nil
 	}
-	if raw[0] == '{' && json.Valid(raw) && utf8.Valid(raw) && !suspicious(raw) {
+	if raw[0] == '{' && utf8.Valid(raw) && !suspicious(raw) {
 		return raw, nil
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))

@@ -119,7 +119,7 @@ func (q *Queries) ReplicationHeads(ctx context.Context, endpointID int32) ([]Rep
 }
 
 const replicationIDs = `-- name: ReplicationIDs :many
-SELECT nextval(pg_get_serial_sequence('replications', 'id'))::integer AS id FROM generate_series(1, $1::integer)
+SELECT nextval('replications_id_seq')::integer AS id FROM generate_series(1, $1::integer)
 `
 
 func (q *Queries) ReplicationIDs(ctx context.Context, n int32) ([]int32, error) {

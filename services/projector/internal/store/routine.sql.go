@@ -164,7 +164,7 @@ func (q *Queries) RoutineHeads(ctx context.Context, endpointID int32) ([]Routine
 }
 
 const routineIDs = `-- name: RoutineIDs :many
-SELECT nextval(pg_get_serial_sequence('backup_routines', 'id'))::integer AS id FROM generate_series(1, $1::integer)
+SELECT nextval('backup_routines_id_seq')::integer AS id FROM generate_series(1, $1::integer)
 `
 
 func (q *Queries) RoutineIDs(ctx context.Context, n int32) ([]int32, error) {

@@ -8,7 +8,7 @@ SELECT sqlc.embed(r), v.name AS guest_name,
 FROM replications r JOIN virtual_machines v ON v.id = r.virtual_machine_id WHERE r.id = ANY (@ids::integer[]);
 
 -- name: ReplicationIDs :many
-SELECT nextval(pg_get_serial_sequence('replications', 'id'))::integer AS id FROM generate_series(1, @n::integer);
+SELECT nextval('replications_id_seq')::integer AS id FROM generate_series(1, @n::integer);
 
 -- name: ReplicationCopy :copyfrom
 INSERT INTO replications (

@@ -11,7 +11,7 @@ FROM backup_routines r WHERE r.id = ANY (@ids::integer[]);
 SELECT id, raw_config FROM backup_routines WHERE id = ANY (@ids::integer[]);
 
 -- name: RoutineIDs :many
-SELECT nextval(pg_get_serial_sequence('backup_routines', 'id'))::integer AS id FROM generate_series(1, @n::integer);
+SELECT nextval('backup_routines_id_seq')::integer AS id FROM generate_series(1, @n::integer);
 
 -- name: RoutineCopy :copyfrom
 INSERT INTO backup_routines (
