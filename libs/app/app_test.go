@@ -25,7 +25,12 @@ func TestRunEndsAllWhenOneFails(t *testing.T) {
 		var waited bool
 		err := Run(t.Context(),
 			func(context.Context) error { time.Sleep(time.Second); return errBoom },
-			func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Minute); waited = true; return ctx.Err() },
+			func(ctx context.Context) error {
+				<-ctx.Done()
+				time.Sleep(time.Minute)
+				waited = true
+				return ctx.Err()
+			},
 		)
 		if !errors.Is(err, errBoom) {
 			t.Errorf("err = %v, want boom", err)
@@ -93,7 +98,7 @@ func TestSignalContextEndsAtSIGTERMAndThenRestoresTheDefault(t *testing.T) {
 		_, _ = os.Stdout.WriteString("d")
 		select {} // only the second signal ends it
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$") //nolint:gosec // ourselves
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), "APP_TEST_CHILD=1")
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -51,7 +51,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 func TestConnectSaysInOneLineWhyNot(t *testing.T) {
 	t.Parallel()
 	s := natstest.Start(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

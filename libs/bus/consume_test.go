@@ -339,8 +339,8 @@ func TestRequestGetsTheAnswerOrTheFault(t *testing.T) {
 	<-inside
 	cancel()
 	select {
-	case <-ended:
-		t.Error("Respond did not wait for its handler")
+	case err := <-ended:
+		t.Errorf("Respond did not wait for its handler: %v", err)
 	default:
 	}
 	close(release)

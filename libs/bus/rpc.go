@@ -72,7 +72,7 @@ func (b *Bus) Respond(ctx context.Context, subject, queue string, handler func(c
 		return fmt.Errorf("subscribe to %s at %s: %w", subject, b.where, err)
 	}
 	if err := b.nc.FlushWithContext(ctx); err != nil && ctx.Err() == nil {
-		b.log.Warn("subscription not confirmed yet", "subject", subject, "err", err) // it is renewed with the connection
+		b.log.WarnContext(ctx, "subscription not confirmed yet", "subject", subject, "err", err) // it is renewed with the connection
 	}
 	var workers sync.WaitGroup
 	for range respondAtOnce {
@@ -117,7 +117,7 @@ func (b *Bus) answer(ctx context.Context, m *nats.Msg, handler func(context.Cont
 		reply.Header = nats.Header{headerFault: {kindOf(err).String()}, headerError: {oneLine(err.Error())}}
 	}
 	if err := b.nc.PublishMsg(reply); err != nil {
-		b.log.Warn("reply not sent", "subject", m.Subject, "err", err) // whoever asked asks again
+		b.log.WarnContext(ctx, "reply not sent", "subject", m.Subject, "err", err) // whoever asked asks again
 	}
 }
 

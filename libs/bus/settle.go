@@ -52,7 +52,7 @@ func (w *worker) work(ctx context.Context, jm jetstream.Msg) {
 	m := Msg{
 		Subject: jm.Subject(), Data: jm.Data(), Header: jm.Headers(),
 		Stream: meta.Stream, Consumer: meta.Consumer, Sequence: meta.Sequence.Stream,
-		Deliveries: int(meta.NumDelivered), //nolint:gosec // is small
+		Deliveries: int(meta.NumDelivered),
 		Published:  meta.Timestamp,
 	}
 	stop := w.keepAlive(ctx, jm)
@@ -123,7 +123,7 @@ func (w *worker) delay(deliveries int) time.Duration {
 	if shift := max(0, deliveries-1); shift < 20 {
 		d = min(d, w.cfg.RetryDelay<<shift)
 	}
-	return d - d/5 + rand.N(2*d/5+1) //nolint:gosec // jitter needs no secrecy
+	return d - d/5 + rand.N(2*d/5+1)
 }
 
 // giveUp puts the message into DEAD and takes it out of the way. If that cannot be done now, it is tried again.

@@ -69,7 +69,9 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler, patience time.D
 	if err := srv.Shutdown(clock); err != nil {
 		_ = srv.Close()
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
+	}
 	return nil
 }
 

@@ -84,7 +84,7 @@ func TestServeLetsRunningRequestsEnd(t *testing.T) {
 	go func() { stopped <- stop() }()
 	// Once it is told to stop, nobody new gets in.
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(url, "http://"), time.Second) //nolint:noctx // bounded
+		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(url, "http://"), time.Second)
 		if err != nil {
 			break
 		}

@@ -164,13 +164,17 @@ type logger struct {
 func (l *logger) Noticef(format string, v ...any) {
 	l.to.Debug("nats", "line", fmt.Sprintf(format, v...))
 }
+
 func (l *logger) Debugf(format string, v ...any) {
 	l.to.Debug("nats", "line", fmt.Sprintf(format, v...))
 }
+
 func (l *logger) Tracef(format string, v ...any) {
 	l.to.Debug("nats", "line", fmt.Sprintf(format, v...))
 }
+
 func (l *logger) Warnf(format string, v ...any) { l.to.Warn("nats", "line", fmt.Sprintf(format, v...)) }
+
 func (l *logger) Errorf(format string, v ...any) {
 	l.to.Error("nats", "line", fmt.Sprintf(format, v...))
 }

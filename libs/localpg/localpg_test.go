@@ -164,7 +164,7 @@ func TestStartRefusesADirectoryInUse(t *testing.T) {
 // child starts a server in a process of its own.
 func child(t *testing.T, dir string) (cmd *exec.Cmd, url string) {
 	t.Helper()
-	cmd = exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // ourselves
+	cmd = exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "LOCALPG_TEST_DIR="+dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -226,7 +226,7 @@ func TestStartRecoversFromACrashOfTheServer(t *testing.T) {
 // kill ends the postmaster of a data directory so that it cannot tidy up.
 func kill(t *testing.T, dir string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid")) //nolint:gosec // a test's own folder
+	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestStartIgnoresATraceWhoseNumberIsAnotherProcessNow(t *testing.T) {
 	dir := t.TempDir()
 	s := start(t, dir)
 	pidFile := filepath.Join(dir, "data", "postmaster.pid")
-	trace, err := os.ReadFile(pidFile) //nolint:gosec // a test's own folder
+	trace, err := os.ReadFile(pidFile)
 	if err != nil {
 		t.Fatal(err)
 	}

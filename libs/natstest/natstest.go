@@ -9,40 +9,40 @@ import (
 )
 
 // Start returns a private server without any streams. It stops when the test ends.
-func Start(t testing.TB) *localnats.Server {
-	t.Helper()
-	s, err := localnats.Start(t.Context(), localnats.Config{StoreDir: t.TempDir(), Unsynced: true})
+func Start(tb testing.TB) *localnats.Server {
+	tb.Helper()
+	s, err := localnats.Start(tb.Context(), localnats.Config{StoreDir: tb.TempDir(), Unsynced: true})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
 }
 
 // Join returns a connection to s as one of its users (localnats.Poller, ...). It is closed when the test ends.
-func Join(t testing.TB, s *localnats.Server, user string) *bus.Bus {
-	t.Helper()
-	b, err := bus.Connect(t.Context(), bus.Config{URL: s.URL(user), Name: user})
+func Join(tb testing.TB, s *localnats.Server, user string) *bus.Bus {
+	tb.Helper()
+	b, err := bus.Connect(tb.Context(), bus.Config{URL: s.URL(user), Name: user})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(b.Close)
+	tb.Cleanup(b.Close)
 	return b
 }
 
 // Connect returns a connection, as the user that may do everything, to a private server with all streams.
-func Connect(t testing.TB) *bus.Bus {
-	t.Helper()
-	b := Join(t, Start(t), localnats.Admin)
-	if err := b.EnsureStreams(t.Context()); err != nil {
-		t.Fatal(err)
+func Connect(tb testing.TB) *bus.Bus {
+	tb.Helper()
+	b := Join(tb, Start(tb), localnats.Admin)
+	if err := b.EnsureStreams(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
-	if err := b.EnsureEvents(t.Context(), 1); err != nil {
-		t.Fatal(err)
+	if err := b.EnsureEvents(tb.Context(), 1); err != nil {
+		tb.Fatal(err)
 	}
 	return b
 }

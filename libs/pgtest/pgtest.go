@@ -17,58 +17,58 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/proxops/proxops/libs/secretfile"
 	"github.com/proxops/proxops/libs/localpg"
 	"github.com/proxops/proxops/libs/postgres"
 	"github.com/proxops/proxops/libs/postgres/migrations"
+	"github.com/proxops/proxops/libs/secretfile"
 )
 
 // New returns a pool on a fresh database with the current schema. Both are gone when the test ends. The server is the one
 // of TEST_DATABASE_URL, else a private one that lives as long as the test binary. Tests may run in parallel.
-func New(t testing.TB) *pgxpool.Pool {
-	t.Helper()
-	pool, err := postgres.Open(t.Context(), URL(t), postgres.Options{Name: t.Name(), MaxConns: 8})
+func New(tb testing.TB) *pgxpool.Pool {
+	tb.Helper()
+	pool, err := postgres.Open(tb.Context(), URL(tb), postgres.Options{Name: tb.Name(), MaxConns: 8})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
+	tb.Cleanup(pool.Close)
 	return pool
 }
 
 // URL returns the address of a fresh database with the current schema, which is dropped when the test ends, with whoever is
 // still connected to it.
-func URL(t testing.TB) string {
-	t.Helper()
+func URL(tb testing.TB) string {
+	tb.Helper()
 	tmpl, err := template()
 	if err != nil {
-		t.Fatalf("prepare the template of test databases: %v", err)
+		tb.Fatalf("prepare the template of test databases: %v", err)
 	}
-	return create(t, " TEMPLATE "+tmpl)
+	return create(tb, " TEMPLATE "+tmpl)
 }
 
 // Empty returns the address of a fresh database without any schema, for tests of the migrations themselves.
-func Empty(t testing.TB) string {
-	t.Helper()
-	return create(t, " TEMPLATE template0")
+func Empty(tb testing.TB) string {
+	tb.Helper()
+	return create(tb, " TEMPLATE template0")
 }
 
-func create(t testing.TB, option string) string {
-	t.Helper()
+func create(tb testing.TB, option string) string {
+	tb.Helper()
 	admin, err := server()
 	if err != nil {
-		t.Fatalf("start a PostgreSQL for tests: %v", err)
+		tb.Fatalf("start a PostgreSQL for tests: %v", err)
 	}
 	random, err := secretfile.Random()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	name := "test_" + strings.ToLower(string(random))
 	if err := exec(admin, "CREATE DATABASE "+name+option); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := exec(admin, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return withDatabase(admin, name)
@@ -150,7 +150,7 @@ func templateName() (string, error) {
 			return err
 		}
 		text, err := fs.ReadFile(migrations.FS, path)
-		fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
+		_, _ = fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
 		return err
 	})
 	return fmt.Sprintf("template_%x", sum.Sum(nil)[:8]), err

@@ -37,7 +37,7 @@ func Open(ctx context.Context, url string, o Options) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, invalidURL(err)
 	}
-	cfg.MaxConns = int32(min(cmp.Or(o.MaxConns, max(8, 4*runtime.NumCPU())), 1000)) //nolint:gosec // bounded by the min
+	cfg.MaxConns = int32(min(cmp.Or(o.MaxConns, max(8, 4*runtime.NumCPU())), 1000))
 	cfg.MaxConnIdleTime = 5 * time.Minute
 	cfg.MaxConnLifetimeJitter = 5 * time.Minute
 	cfg.ConnConfig.ConnectTimeout = cmp.Or(o.ConnectTimeout, 5*time.Second)

@@ -36,7 +36,7 @@ func TestOpenSaysInOneLineWhyNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	change := func(fn func(*url.URL)) string { u := *good; fn(&u); return u.String() }
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed below
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func again(err error) bool {
 // pause waits for a random time that grows with the attempt, so that two rivals do not meet again.
 func pause(ctx context.Context, attempt int) error {
 	longest := 5 * time.Millisecond << attempt
-	t := time.NewTimer(rand.N(longest)) //nolint:gosec // jitter needs no secrecy
+	t := time.NewTimer(rand.N(longest))
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -40,7 +40,7 @@ func TestALockEndsWithItsProcess(t *testing.T) {
 		select {} // until it is killed
 	}
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$") //nolint:gosec // ourselves
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), "DIRLOCK_TEST_DIR="+dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
