@@ -31,7 +31,7 @@ func backupRoutines() *resource.Resource {
 		Name: nameRoutines, Path: plugin + "backup-routines", Table: "backup_routines", Type: change.BackupRoutine,
 		Class: "BackupRoutine", Verbose: "Backup Routine",
 		Fields: fields(leading(routineDisplay), []resource.Field{
-			{Name: "endpoint", Kind: resource.Reference{To: nameEndpoints, CascadeFrom: goesWithEndpoint}, Required: true, Label: "Proxmox endpoint"},
+			{Name: "endpoint", Kind: resource.Reference{To: Endpoints, CascadeFrom: goesWithEndpoint}, Required: true, Label: "Proxmox endpoint"},
 			{Name: "job_id", Kind: resource.Char{Max: 255}, Required: true, Label: "Job ID", Help: "Id of the backup job in Proxmox"},
 			mirrored(resource.Field{Name: "enabled", Kind: resource.Boolean{}, Default: true}),
 			mirrored(resource.Field{Name: "schedule", Kind: resource.Char{Max: 255}, Blank: true, Help: "Calendar event of Proxmox, or five fields of cron"}),

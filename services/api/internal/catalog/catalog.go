@@ -22,11 +22,13 @@ func New(o Options) (*resource.Set, error) {
 	)
 }
 
-// Names of resources, as references know them.
+// Endpoints is the name of the resource of endpoints.
+const Endpoints = "proxmox-endpoints"
+
+// Names of the other resources, as references know them.
 const (
 	nameRoutines        = "backup-routines"
 	nameReplications    = "replications"
-	nameEndpoints       = "proxmox-endpoints"
 	nameNodes           = "nodes"
 	nameStorages        = "storage"
 	nameProxmoxClusters = "proxmox-clusters"
@@ -41,7 +43,7 @@ const (
 )
 
 // goesWithEndpoint names the roots from which deletions reach what was discovered through an endpoint.
-var goesWithEndpoint = []string{nameEndpoints}
+var goesWithEndpoint = []string{Endpoints}
 
 // leading are the keys that each object begins with.
 func leading(display resource.Kind) []resource.Field {

@@ -25,7 +25,7 @@ func endpoints(o Options) *resource.Resource {
 		return resource.Field{Name: name, Column: "-", Kind: resource.Char{Keep: true, Max: 1024, AsBlank: []any{nil}}, Blank: true, WriteOnly: true, Help: "Never shown: sealed to the site's key on arrival"}
 	}
 	return &resource.Resource{
-		Name: nameEndpoints, Path: plugin + "endpoints/proxmox", Table: "endpoints", Type: change.ProxmoxEndpoint,
+		Name: Endpoints, Path: plugin + "endpoints/proxmox", Table: "endpoints", Type: change.ProxmoxEndpoint,
 		Class: "ProxmoxEndpoint", Verbose: "Endpoint",
 		Fields: fields(leading(endpointDisplay), []resource.Field{
 			{Name: "name", Kind: resource.Char{Max: 255}, Required: true},

@@ -24,7 +24,7 @@ func nodes() *resource.Resource {
 		Name: nameNodes, Path: plugin + "nodes", Aliases: []string{plugin + "proxmox-nodes"}, Table: "nodes", Type: change.ProxmoxNode,
 		Class: "ProxmoxNode", Verbose: "Proxmox Node",
 		Fields: fields(leading(resource.Name("name")), []resource.Field{
-			{Name: "endpoint", Kind: resource.Reference{To: nameEndpoints, CascadeFrom: goesWithEndpoint}, Required: true, Label: "Proxmox endpoint"},
+			{Name: "endpoint", Kind: resource.Reference{To: Endpoints, CascadeFrom: goesWithEndpoint}, Required: true, Label: "Proxmox endpoint"},
 			{Name: "proxmox_cluster", Kind: resource.Reference{To: nameProxmoxClusters}, Null: true, Label: "Proxmox cluster"},
 			{Name: "name", Kind: resource.Char{Max: 255}, Required: true},
 			{Name: "node_id", Kind: resource.Integer{}, Null: true, Label: "Node ID", Help: "Number in the cluster"},
@@ -63,7 +63,7 @@ func proxmoxClusters() *resource.Resource {
 		Name: nameProxmoxClusters, Path: plugin + "proxmox-clusters", Table: "proxmox_clusters", Type: change.ProxmoxCluster,
 		Class: "ProxmoxCluster", Verbose: "Proxmox Cluster",
 		Fields: fields(leading(resource.Name("name")), []resource.Field{
-			{Name: "endpoint", Kind: resource.Reference{To: nameEndpoints, CascadeFrom: goesWithEndpoint}, Required: true, Label: "Proxmox endpoint"},
+			{Name: "endpoint", Kind: resource.Reference{To: Endpoints, CascadeFrom: goesWithEndpoint}, Required: true, Label: "Proxmox endpoint"},
 			ref("cluster", nameClusters),
 			{Name: "name", Kind: resource.Char{Max: 255}, Required: true},
 			{Name: "mode", Kind: resource.Choice{Choices: resource.Options("cluster", "standalone")}, Default: "cluster"},
@@ -91,7 +91,7 @@ func clusters() *resource.Resource {
 			{Name: "description", Kind: resource.Char{Max: 200}, Blank: true},
 			{Name: "comments", Kind: resource.Text{}, Blank: true},
 		}, trailing(), []resource.Field{
-			{Name: "endpoint", Kind: resource.Reference{To: nameEndpoints, CascadeFrom: goesWithEndpoint}, Null: true, Label: "Proxmox endpoint", Help: "The endpoint that discovered it"},
+			{Name: "endpoint", Kind: resource.Reference{To: Endpoints, CascadeFrom: goesWithEndpoint}, Null: true, Label: "Proxmox endpoint", Help: "The endpoint that discovered it"},
 		}),
 		Brief:   append(append(resource.Shape{}, named...), resource.Picks("display_url", "description")...),
 		Order:   []string{"name"},

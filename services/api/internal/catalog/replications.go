@@ -11,7 +11,7 @@ func replications() *resource.Resource {
 		Name: nameReplications, Path: plugin + "replications", Table: "replications", Type: change.Replication,
 		Class: "Replication", Verbose: "Replication",
 		Fields: fields(leading(replicationDisplay), []resource.Field{
-			{Name: "endpoint", Kind: resource.Reference{To: nameEndpoints, CascadeFrom: goesWithEndpoint}, Null: true, Label: "Proxmox endpoint"},
+			{Name: "endpoint", Kind: resource.Reference{To: Endpoints, CascadeFrom: goesWithEndpoint}, Null: true, Label: "Proxmox endpoint"},
 			{Name: "replication_id", Kind: resource.Char{Max: 255}, Required: true, Label: "Replication id", Help: "Guest and number of the job, 100-0"},
 			mirrored(resource.Field{Name: "virtual_machine", Kind: resource.Reference{To: nameVMs}, Required: true}),
 			mirrored(resource.Field{Name: "proxmox_node", Kind: resource.Reference{To: nameNodes}, Null: true, Help: "Source node, where the guest runs"}),

@@ -93,11 +93,11 @@ func appendFloat(b []byte, f float64) []byte {
 func decodeInt(v []byte) int64 {
 	switch len(v) {
 	case 2:
-		return int64(int16(binary.BigEndian.Uint16(v))) //nolint:gosec // the wire's two's complement
+		return int64(int16(binary.BigEndian.Uint16(v)))
 	case 4:
-		return int64(int32(binary.BigEndian.Uint32(v))) //nolint:gosec // the wire's two's complement
+		return int64(int32(binary.BigEndian.Uint32(v)))
 	case 8:
-		return int64(binary.BigEndian.Uint64(v)) //nolint:gosec // the wire's two's complement
+		return int64(binary.BigEndian.Uint64(v))
 	}
 	return 0
 }
@@ -134,7 +134,7 @@ func decodeTextList(v []byte) []string {
 	v = v[20:]
 	texts := make([]string, 0, n)
 	for range n {
-		size := int(int32(binary.BigEndian.Uint32(v))) //nolint:gosec // a length, or -1
+		size := int(int32(binary.BigEndian.Uint32(v)))
 		v = v[4:]
 		texts, v = append(texts, string(v[:max(size, 0)])), v[max(size, 0):]
 	}
@@ -150,7 +150,7 @@ func decodeTexts(v []byte) (texts [][]byte, width int) {
 	v = v[28:]
 	texts = make([][]byte, 0, rows*width)
 	for range rows * width {
-		n := int(int32(binary.BigEndian.Uint32(v))) //nolint:gosec // a length, or -1
+		n := int(int32(binary.BigEndian.Uint32(v)))
 		v = v[4:]
 		if n < 0 {
 			texts = append(texts, nil)

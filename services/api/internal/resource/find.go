@@ -181,7 +181,7 @@ func (in *input) settleTags() {
 	ids := func(name string) []int32 {
 		var out []int32
 		for _, l := range in.tagLookups[name] {
-			out = append(out, int32(l.id)) //nolint:gosec // an id of the database
+			out = append(out, int32(l.id))
 		}
 		slices.Sort(out)
 		return slices.Compact(out)
@@ -189,7 +189,7 @@ func (in *input) settleTags() {
 	in.tags.set, in.tags.add, in.tags.remove = ids("tags"), ids("add_tags"), ids("remove_tags")
 	var both []string
 	for _, l := range in.tagLookups["add_tags"] {
-		if l.id != 0 && slices.Contains(in.tags.remove, int32(l.id)) { //nolint:gosec // an id of the database
+		if l.id != 0 && slices.Contains(in.tags.remove, int32(l.id)) {
 			both = append(both, l.name)
 		}
 	}

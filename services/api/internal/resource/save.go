@@ -318,7 +318,7 @@ func (r *Resource) changeRow(ctx context.Context, tx pgx.Tx, action change.Actio
 	if o == nil {
 		o = before
 	}
-	row := change.Row{Time: o.LastUpdated, ObjectType: r.Type, ObjectID: int32(o.ID), Action: action, ObjectRepr: o.Display} //nolint:gosec // an id of the database
+	row := change.Row{Time: o.LastUpdated, ObjectType: r.Type, ObjectID: int32(o.ID), Action: action, ObjectRepr: o.Display}
 	if before != nil {
 		row.Pre = before.flat()
 	}
@@ -338,7 +338,7 @@ func (r *Resource) changeRow(ctx context.Context, tx pgx.Tx, action change.Actio
 		return row, err
 	}
 	if endpoint != 0 {
-		row.EndpointID = new(int32(endpoint)) //nolint:gosec // an id of the database
+		row.EndpointID = new(int32(endpoint))
 	}
 	if r.Job != nil {
 		r.describeJob(&row, action, before, after)
@@ -362,7 +362,7 @@ func (r *Resource) describeJob(row *change.Row, action change.Action, before, af
 	if action == change.Delete {
 		version++
 	}
-	row.Version, row.Key, row.Status = int32(version), o.Text(r.Job.Key), status(o) //nolint:gosec // an integer column
+	row.Version, row.Key, row.Status = int32(version), o.Text(r.Job.Key), status(o)
 	row.Event = change.EventOf(action, status(before), status(after))
 }
 

@@ -1,0 +1,133 @@
+// Package api serves what Proxops knows: the REST API over the database that projectors fill.
+package api
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/proxops/proxops/libs/app"
+	"github.com/proxops/proxops/libs/bus"
+	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/libs/httpd"
+	"github.com/proxops/proxops/libs/obs"
+	"github.com/proxops/proxops/libs/postgres"
+	"github.com/proxops/proxops/proto-events/subjects"
+	"github.com/proxops/proxops/services/api/admin"
+	"github.com/proxops/proxops/services/api/internal/auth"
+	"github.com/proxops/proxops/services/api/internal/catalog"
+	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/rest"
+	"github.com/proxops/proxops/services/api/internal/store"
+)
+
+// Config says where Postgres and NATS are, and how the API is served.
+type Config struct {
+	Listen      string `help:"Address to serve on." default:":8080" env:"LISTEN"`
+	DatabaseURL string `name:"database-url" help:"Postgres to read from: postgres://user:password@host:5432/database." required:"" env:"DATABASE_URL"`
+	NATSURL     string `name:"nats-url" help:"NATS to tell of changed endpoints: nats://user:password@host:4222, several separated by commas." required:"" env:"NATS_URL"`
+	NATSCreds   string `name:"nats-creds" help:"File with the credentials of the NATS user." env:"NATS_CREDS"`
+	NoMigrate   bool   `help:"Only check the schema of the database; without this it is brought up to date at the start." env:"NO_MIGRATE"`
+	AdminListen string `help:"Address of /healthz, /readyz and /metrics; none when empty." env:"ADMIN_LISTEN"`
+
+	SiteKeys       map[string]string `help:"Public key of each site, to which credentials of its endpoints are sealed: default=X...;berlin=X.... Pollers log theirs at the start." required:"" env:"SITE_KEYS"`
+	Peppers        admin.Peppers     `help:"Keys of at least 32 characters with which API tokens are hashed, by id: 1=secret,2=secret. The highest id is for new tokens; keep old ones as long as their tokens." required:"" env:"PEPPERS"`
+	TrustedProxies []netip.Prefix    `help:"Networks of proxies whose X-Forwarded-For, -Host and -Proto are believed." env:"TRUSTED_PROXIES"`
+	PageSize       int               `help:"Rows of a page when the client gives no limit." default:"50" env:"PAGE_SIZE"`
+	MaxPageSize    int               `help:"Rows of any page." default:"1000" env:"MAX_PAGE_SIZE"`
+}
+
+// Deps are what an api is given by its process. Nothing is required.
+type Deps struct {
+	Log *slog.Logger
+	// Metrics is where metrics are registered and what AdminListen shows.
+	Metrics *prometheus.Registry
+	// Listener is served instead of Config.Listen.
+	Listener net.Listener
+}
+
+// Run serves until ctx ends, and returns nil then. Any number of apis may run at once. Its errors are one line: a configuration that cannot be
+// used, a port that is taken, Postgres or NATS that cannot be reached at the start, a database that is newer than this binary.
+func Run(ctx context.Context, cfg Config, deps Deps) error {
+	cfg = cfg.withDefaults()
+	log := cmp.Or(deps.Log, obs.Discard())
+	registry := cmp.Or(deps.Metrics, prometheus.NewRegistry())
+	if _, ok := cfg.Peppers.Current(); !ok {
+		return fault.New(fault.Invalid, "no pepper for API tokens is configured")
+	}
+	ln := deps.Listener
+	if ln == nil {
+		var err error
+		if ln, err = httpd.Listen(cfg.Listen); err != nil { //nolint:contextcheck // listening does not wait for anything
+			return err
+		}
+	}
+	defer func() { _ = ln.Close() }() // when it was not served
+	prepare := postgres.Migrate
+	if cfg.NoMigrate {
+		prepare = postgres.CheckVersion
+	}
+	if err := prepare(ctx, cfg.DatabaseURL); err != nil {
+		return err
+	}
+	pool, err := postgres.Open(ctx, cfg.DatabaseURL, postgres.Options{Name: "api"})
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	b, err := bus.Connect(ctx, bus.Config{URL: cfg.NATSURL, CredsFile: cfg.NATSCreds, Name: "api", Log: log})
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	handler, err := cfg.handler(pool, b, log)
+	if err != nil {
+		return err
+	}
+	parts := []func(context.Context) error{
+		func(ctx context.Context) error { return httpd.Serve(ctx, ln, handler.Handler()) },
+	}
+	if cfg.AdminListen != "" {
+		adminLn, err := httpd.Listen(cfg.AdminListen) //nolint:contextcheck // listening does not wait for anything
+		if err != nil {
+			return err
+		}
+		ready := func(ctx context.Context) error {
+			if err := pool.Ping(ctx); err != nil {
+				return fmt.Errorf("ping Postgres: %w", err)
+			}
+			return nil // without NATS the API still answers; only hints are lost
+		}
+		parts = append(parts, func(ctx context.Context) error { return httpd.Serve(ctx, adminLn, httpd.Admin(registry, ready)) })
+	}
+	log.InfoContext(ctx, "api started", "address", ln.Addr().String(), "sites", len(cfg.SiteKeys))
+	return app.Run(ctx, parts...)
+}
+
+func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, log *slog.Logger) (*rest.API, error) {
+	set, err := catalog.New(catalog.Options{SiteKeys: c.SiteKeys, EndpointsChanged: func(ctx context.Context) {
+		if err := b.Conn().Publish(subjects.ControlEndpoints, nil); err != nil {
+			log.WarnContext(ctx, "hint about changed endpoints was not sent", "subject", subjects.ControlEndpoints, "err", err)
+		}
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return &rest.API{
+		Store: &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: c.PageSize, Max: c.MaxPageSize}},
+		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Log: log},
+		Log:   log, Proxies: c.TrustedProxies, Version: app.Version(),
+	}, nil
+}
+
+// withDefaults fills in what kong would, for those who make a Config by hand.
+func (c Config) withDefaults() Config {
+	c.PageSize, c.MaxPageSize = cmp.Or(c.PageSize, 50), cmp.Or(c.MaxPageSize, 1000)
+	return c
+}
