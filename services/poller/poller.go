@@ -78,7 +78,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		consume(b, runner, proxopsv1.Trigger_TRIGGER_MANUAL, cfg.Site, cfg.ManualWorkers),
 	}
 	if cfg.AdminListen != "" {
-		ln, err := httpd.Listen(cfg.AdminListen)
+		ln, err := httpd.Listen(cfg.AdminListen) //nolint:contextcheck // listening does not wait for anything
 		if err != nil {
 			return err
 		}

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/proxops/proxops/services/poller/internal/pve"
-
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
+	"github.com/proxops/proxops/services/poller/internal/pve"
 )
 
 // failure is why a kind has no snapshot.

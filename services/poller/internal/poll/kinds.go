@@ -7,9 +7,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
-
 	"github.com/proxops/proxops/proto-events/digest"
+	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/services/poller/internal/pve"
 )
 

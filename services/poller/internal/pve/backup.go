@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -156,10 +157,7 @@ func fleecing(r *proxopsv1.BackupRoutine, f fields) {
 
 // rawBackup is the job as the cluster tells it, without what moves at every request and with the paths in the form of 8.0.
 func rawBackup(entry object) ([]byte, error) {
-	raw := make(object, len(entry))
-	for key, value := range entry {
-		raw[key] = value
-	}
+	raw := maps.Clone(entry)
 	if paths, ok := lexPaths(entry["exclude-path"]); ok {
 		array := make([]any, len(paths))
 		for i, p := range paths {

@@ -212,7 +212,7 @@ func TestBodiesAreBounded(t *testing.T) {
 			}
 			continue
 		}
-		wantKind(t, err, kind)
+		_ = wantKind(t, err, kind)
 	}
 }
 
@@ -223,7 +223,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
 	})
 	_, err := open(t, host, target, quick).Status(t.Context())
-	wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_MALFORMED)
+	_ = wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_MALFORMED)
 	if followed.Load() {
 		t.Error("the redirect was followed")
 	}
@@ -287,7 +287,7 @@ func TestTheEndOfTheRunIsNotTheClustersFault(t *testing.T) {
 		t.Errorf("error is %+v", e)
 	}
 	_, err = c.Status(ctx)
-	wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_TIMEOUT)
+	_ = wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_TIMEOUT)
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = c.Status(stopped)

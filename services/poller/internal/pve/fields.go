@@ -3,6 +3,7 @@ package pve
 import (
 	"fmt"
 	"math"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -23,7 +24,7 @@ func (w *Warnings) List() []string {
 	if w.more == 0 {
 		return w.list
 	}
-	return append(w.list[:len(w.list):len(w.list)], fmt.Sprintf("and %d more", w.more))
+	return append(slices.Clip(w.list), fmt.Sprintf("and %d more", w.more))
 }
 
 func (w *Warnings) addf(format string, args ...any) {

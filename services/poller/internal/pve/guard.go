@@ -86,10 +86,11 @@ func (e *statusError) Error() string {
 	if e.message != "" && e.message != e.reason {
 		text += " (" + e.message + ")"
 	}
+	var about strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(e.errors)) {
-		text += fmt.Sprintf(" (%s: %s)", key, e.errors[key])
+		fmt.Fprintf(&about, " (%s: %s)", key, e.errors[key])
 	}
-	return text
+	return text + about.String()
 }
 
 // says tells whether Proxmox VE's own text, in the status line or in the body, starts like that.
@@ -113,7 +114,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
-	if err != nil && err != io.EOF { //nolint:errorlint // a reader's end is io.EOF itself
+	if err != nil && err != io.EOF {
 		err = cutError{err}
 	}
 	return n, err
@@ -125,7 +126,7 @@ func (b *body) atLimit() error {
 	switch n, err := b.ReadCloser.Read(one[:]); {
 	case n > 0:
 		return errTooLarge
-	case err == io.EOF: //nolint:errorlint // a reader's end is io.EOF itself
+	case err == io.EOF:
 		return io.EOF
 	case err != nil:
 		return cutError{err}

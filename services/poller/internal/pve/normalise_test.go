@@ -24,34 +24,34 @@ const (
 )
 
 // fixture returns the data of a recorded answer.
-func fixture(t testing.TB, version, name string) json.RawMessage {
-	t.Helper()
+func fixture(tb testing.TB, version, name string) json.RawMessage {
+	tb.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "pve", version, name+".json"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var envelope struct {
 		Data json.RawMessage `json:"data"`
 	}
 	if err := json.Unmarshal(text, &envelope); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return envelope.Data
 }
 
-func normalised[T any](t testing.TB, raw json.RawMessage, normalise func([]object, *Warnings) ([]T, error)) []T {
-	t.Helper()
+func normalised[T any](tb testing.TB, raw json.RawMessage, normalise func([]object, *Warnings) ([]T, error)) []T {
+	tb.Helper()
 	entries, err := list(raw)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var warn Warnings
 	jobs, err := normalise(entries, &warn)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if w := warn.List(); len(w) > 0 {
-		t.Errorf("warnings about a recorded answer: %q", w)
+		tb.Errorf("warnings about a recorded answer: %q", w)
 	}
 	return jobs
 }

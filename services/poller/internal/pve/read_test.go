@@ -134,7 +134,7 @@ func TestANodeThatForgotTheMembersTellsNoInventory(t *testing.T) {
 	}
 	sim.Hiccup()
 	_, _, err = c.Inventory(t.Context(), status)
-	wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_MALFORMED)
+	_ = wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_MALFORMED)
 }
 
 func TestSecretsOfStoragesAreLeftOut(t *testing.T) {

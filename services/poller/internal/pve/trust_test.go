@@ -95,11 +95,11 @@ func TestPinsThatAreNone(t *testing.T) {
 	} {
 		target.TokenID, target.Token = "a@pve!b", "11111111"
 		_, err := New(target, quick)
-		wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_TLS)
+		_ = wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_TLS)
 	}
 	for _, pin := range []string{"", "AA:BB", "zz", strings.Repeat("AA", 20)} {
 		_, err := New(Target{TokenID: "a@pve!b", Token: "11111111", Fingerprints: []string{pin}}, quick)
-		wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_FINGERPRINT)
+		_ = wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_FINGERPRINT)
 	}
 }
 
