@@ -44,11 +44,9 @@ type Config struct {
 type Stack struct {
 	// URL of REST, without a slash at the end; of Postgres and of NATS (as the user who may do everything), with credentials.
 	URL, DatabaseURL, NATSURL string
-	// SiteKey is the public key to which credentials of endpoints are sealed, Pepper keys the digests of API tokens.
-	SiteKey, Pepper string
 
 	cfg     Config
-	keyFile string
+	secrets Secrets
 	ln      net.Listener
 	pg      *localpg.Server
 	nats    *localnats.Server
@@ -73,10 +71,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.URL = "http://" + s.ln.Addr().String()
-	if s.keyFile, s.SiteKey, err = siteKey(s.cfg.DataDir); err != nil {
-		return err
-	}
-	if s.Pepper, err = tokenPepper(s.cfg.DataDir); err != nil {
+	if s.secrets, err = LoadSecrets(s.cfg.DataDir); err != nil {
 		return err
 	}
 	if s.NATSURL == "" {
@@ -96,6 +91,9 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	return postgres.Migrate(ctx, s.DatabaseURL)
 }
 
+// SiteKeys are the public keys to which credentials of endpoints are sealed.
+func (s *Stack) SiteKeys() map[string]string { return s.secrets.SiteKeys }
+
 // Run runs the three services until ctx ends or one of them fails.
 func (s *Stack) Run(ctx context.Context) error {
 	if err := s.writeRunning(); err != nil {
@@ -111,12 +109,12 @@ func (s *Stack) projector(ctx context.Context) error {
 }
 
 func (s *Stack) poller(ctx context.Context) error {
-	cfg := poller.Config{NATSURL: s.natsURL(localnats.Poller), KeyFile: s.keyFile, AllowLocalTargets: s.cfg.AllowLocalTargets}
+	cfg := poller.Config{NATSURL: s.natsURL(localnats.Poller), KeyFile: keyFile(s.cfg.DataDir), AllowLocalTargets: s.cfg.AllowLocalTargets}
 	return poller.Run(ctx, cfg, poller.Deps{Log: s.cfg.Log.With("service", "poller"), Metrics: obs.NewRegistry("poller")})
 }
 
 func (s *Stack) api(ctx context.Context) error {
-	cfg := api.Config{NATSURL: s.natsURL(localnats.API), DatabaseURL: s.DatabaseURL}
+	cfg := api.Config{NATSURL: s.natsURL(localnats.API), DatabaseURL: s.DatabaseURL, SiteKeys: s.secrets.SiteKeys, Peppers: s.secrets.Peppers}
 	return api.Run(ctx, cfg, api.Deps{Log: s.cfg.Log.With("service", "api"), Metrics: obs.NewRegistry("api"), Listener: s.ln})
 }
 

@@ -10,6 +10,14 @@ require (
 	github.com/proxops/proxops/services/projector v0.0.0
 )
 
+require (
+	github.com/alecthomas/kong v1.17.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/pgx/v5 v5.12.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
 replace github.com/proxops/proxops/libs => ../../libs
 
 replace github.com/proxops/proxops/proto-events => ../../proto-events

@@ -9,6 +9,7 @@ import (
 	"github.com/proxops/proxops/deploy/allinone"
 	"github.com/proxops/proxops/libs/obs"
 	"github.com/proxops/proxops/libs/pvesim"
+	"github.com/proxops/proxops/services/api/admin"
 )
 
 // Demo runs the product with simulated clusters.
@@ -52,6 +53,25 @@ func (c *Demo) Run(ctx Context) (err error) {
 	return serve(ctx, cfg, func(ctx context.Context, s *allinone.Stack, r allinone.Ready) error {
 		fmt.Fprintf(os.Stderr, "proxops demo: %d clusters with %d backup and %d replication jobs each\n  %s/api/plugins/proxbox/backup-routines/\n  curl -H 'Authorization: Bearer %s' %[4]s/api/plugins/proxbox/replications/?status=active\n",
 			c.Clusters, c.Jobs, c.Jobs, r.URL, r.Token)
-		return s.AddClusters(ctx, fleet.Listing(), pollInterval)
+		return addClusters(ctx, s, fleet.Listing())
 	}, parts...)
+}
+
+// addClusters makes an endpoint for each simulated cluster. They get new ports and certificates at every start, so endpoints of the same
+// name are brought up to date.
+func addClusters(ctx context.Context, s *allinone.Stack, clusters []pvesim.Listing) error {
+	w := Where{DatabaseURL: s.DatabaseURL, NATSURL: s.NATSURL}
+	return w.onEndpoints(ctx, func(e admin.Endpoints) error {
+		e.SiteKeys = s.SiteKeys()
+		for _, l := range clusters {
+			err := e.Put(ctx, l.Name, map[string]any{
+				"ip_address": l.Host, "port": l.Port, "username": l.User, "token_name": l.TokenName, "token_value": l.TokenValue,
+				"ca_certificate": l.CACertificate, "poll_interval": pollInterval,
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -1,0 +1,118 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+
+	"github.com/proxops/proxops/proto-events/subjects"
+)
+
+// event is a CloudEvent about a job.
+type event struct {
+	ID       string `json:"id"`
+	Source   string `json:"source"`
+	Type     string `json:"type"`
+	Subject  string `json:"subject"`
+	Sequence string `json:"sequence"`
+	Data     struct {
+		ObjectID   int             `json:"object_id"`
+		Key        string          `json:"key"`
+		EndpointID int             `json:"endpoint_id"`
+		Kind       string          `json:"kind"`
+		Version    int             `json:"version"`
+		Status     string          `json:"status"`
+		Changed    []string        `json:"changed"`
+		Before     json.RawMessage `json:"before"`
+		Cause      string          `json:"cause"`
+		Object     json.RawMessage `json:"object"`
+	} `json:"data"`
+
+	raw []byte
+}
+
+// events returns all events so far, when everything that changed was published. Their positions must be the sequences of the stream, without
+// a gap.
+func (l *lab) events(t *testing.T) []event {
+	t.Helper()
+	last := l.published(t)
+	stream, err := l.bus.JetStream().Stream(t.Context(), subjects.StreamEvents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([]event, 0, last)
+	for seq := uint64(1); seq <= last; seq++ {
+		m, err := stream.GetMsg(t.Context(), seq)
+		if err != nil {
+			t.Fatalf("read event %d of %d: %v", seq, last, err)
+		}
+		e := event{raw: m.Data}
+		if err := json.Unmarshal(m.Data, &e); err != nil {
+			t.Fatalf("event %d: %v: %s", seq, err, m.Data)
+		}
+		if e.Sequence != strconv.FormatUint(seq, 10) {
+			t.Fatalf("event %d says it is %s", seq, e.Sequence)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// published waits until every change is in the stream and returns the sequence of the last one.
+func (l *lab) published(t *testing.T) uint64 {
+	t.Helper()
+	var last int64
+	eventually(t, "the publication of all changes", func() error {
+		var waiting int
+		var done int64
+		err := l.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM outbox), last_position, published_position FROM relay_state`).
+			Scan(&waiting, &last, &done)
+		if err != nil {
+			return err
+		}
+		if waiting > 0 || done < last {
+			return fmt.Errorf("%d changes wait, and %d of %d are published", waiting, done, last)
+		}
+		stream, err := l.bus.JetStream().Stream(t.Context(), subjects.StreamEvents)
+		if err != nil {
+			return err
+		}
+		if at := stream.CachedInfo().State.LastSeq; at != uint64(last) {
+			return fmt.Errorf("the stream ends at %d, the positions at %d", at, last)
+		}
+		return nil
+	})
+	return uint64(last)
+}
+
+// story is what happened to one job, "created 1", "updated 2" and so on.
+func story(events []event, kind string, id int) []string {
+	var out []string
+	for _, e := range events {
+		if e.Data.Kind == kind && e.Data.ObjectID == id {
+			name, err := eventName(e)
+			if err != nil {
+				name = err.Error()
+			}
+			out = append(out, fmt.Sprintf("%s %d", name, e.Data.Version))
+		}
+	}
+	return out
+}
+
+func eventName(e event) (string, error) {
+	var name string
+	if _, err := fmt.Sscanf(e.Type, "proxops."+e.Data.Kind+".%s", &name); err != nil {
+		return "", errors.New("event of type " + e.Type)
+	}
+	const version = ".v1"
+	if len(name) <= len(version) || name[len(name)-len(version):] != version {
+		return "", errors.New("event of type " + e.Type)
+	}
+	return name[:len(name)-len(version)], nil
+}
+
+// after returns the events that follow a sequence.
+func after(events []event, seq int) []event { return events[min(seq, len(events)):] }

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/proxops/proxops/libs/bus"
+	"github.com/proxops/proxops/proto-events/subjects"
+	"github.com/proxops/proxops/services/api/admin"
+)
+
+// Endpoint has the commands about endpoints.
+type Endpoint struct {
+	Add     EndpointAdd    `cmd:"" help:"Add an endpoint. The value of its API token is read from standard input."`
+	List    EndpointList   `cmd:"" help:"List the endpoints and how reading them goes."`
+	Enable  EndpointSwitch `cmd:"" help:"Poll an endpoint."`
+	Disable EndpointOff    `cmd:"" help:"Poll an endpoint no more."`
+	Delete  EndpointDelete `cmd:"" help:"Delete an endpoint with all that was discovered through it."`
+}
+
+// EndpointAdd adds an endpoint.
+type EndpointAdd struct {
+	Where
+
+	Name          string            `arg:"" help:"Name of the endpoint."`
+	Domain        string            `help:"DNS name of a node of the cluster." xor:"host" required:""`
+	IPAddress     string            `name:"ip-address" help:"Address of a node of the cluster." xor:"host" required:""`
+	Port          int               `help:"Port of the API." default:"8006"`
+	Username      string            `help:"User of the token, with realm: proxops@pve." required:""`
+	TokenName     string            `help:"Name of the API token, without the user." required:""`
+	CAFile        string            `name:"ca-file" help:"PEM file with the only accepted certificate authority (/etc/pve/pve-root-ca.pem of the cluster)." type:"existingfile"`
+	Fingerprints  []string          `help:"Accepted SHA-256 fingerprints of the certificate."`
+	NoVerifySSL   bool              `name:"no-verify-ssl" help:"Do not check the certificate."`
+	PollInterval  int               `help:"Seconds between two polls; 0: only when asked." default:"60"`
+	Site          string            `help:"Site whose pollers reach the cluster." default:"default"`
+	SiteKeys      map[string]string `help:"Public keys of the sites, instead of that of the data directory." env:"PROXOPS_API_SITE_KEYS"`
+	WithoutSecret bool              `help:"Do not ask for the value of the token; the endpoint is polled only after one was set."`
+}
+
+// Run adds the endpoint.
+func (c *EndpointAdd) Run(ctx Context) error {
+	fields := map[string]any{
+		"domain": c.Domain, "ip_address": c.IPAddress, "port": c.Port, "username": c.Username, "token_name": c.TokenName,
+		"verify_ssl": !c.NoVerifySSL, "poll_interval": c.PollInterval, "site": c.Site,
+	}
+	if len(c.Fingerprints) > 0 {
+		fields["fingerprints"] = c.Fingerprints
+	}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return fmt.Errorf("read the certificate authority: %w", err)
+		}
+		fields["ca_certificate"] = string(pem)
+	}
+	if !c.WithoutSecret {
+		value, err := firstLine(os.Stdin, "value of the API token")
+		if err != nil {
+			return err
+		}
+		fields["token_value"] = value.Reveal()
+	}
+	keys := c.SiteKeys
+	if len(keys) == 0 {
+		s, err := c.secrets()
+		if err != nil {
+			return err
+		}
+		keys = s.SiteKeys
+	}
+	return c.onEndpoints(ctx, func(e admin.Endpoints) error {
+		e.SiteKeys = keys
+		return e.Put(ctx, c.Name, fields)
+	})
+}
+
+// EndpointList lists endpoints.
+type EndpointList struct{ Where }
+
+// Run lists the endpoints.
+func (c *EndpointList) Run(ctx Context) error {
+	return c.onDatabase(ctx, func(pool *pgxpool.Pool) error {
+		all, err := admin.Endpoints{Pool: pool}.List(ctx)
+		if err != nil {
+			return err
+		}
+		return table("ID\tENDPOINT\tENABLED\tEVERY\tROUTINES\tREPLICATIONS\tINVENTORY\tERROR", all, func(e admin.Endpoint) []any {
+			s := e.SyncState
+			failure := s.BackupRoutine.Error
+			for _, text := range []string{s.Replication.Error, s.Inventory.Error} {
+				if failure == "" {
+					failure = text
+				}
+			}
+			return []any{e.ID, e.Display, e.Enabled, fmt.Sprintf("%ds", e.PollInterval), s.BackupRoutine.Status, s.Replication.Status, s.Inventory.Status, failure}
+		})
+	})
+}
+
+// EndpointSwitch enables an endpoint.
+type EndpointSwitch struct {
+	Where
+
+	ID int32 `arg:"" help:"Id of the endpoint."`
+}
+
+// Run enables the endpoint.
+func (c *EndpointSwitch) Run(ctx Context) error { return c.set(ctx, c.ID, true) }
+
+// EndpointOff disables an endpoint.
+type EndpointOff struct {
+	Where
+
+	ID int32 `arg:"" help:"Id of the endpoint."`
+}
+
+// Run disables the endpoint.
+func (c *EndpointOff) Run(ctx Context) error { return c.set(ctx, c.ID, false) }
+
+func (w Where) set(ctx Context, id int32, enabled bool) error {
+	return w.onEndpoints(ctx, func(e admin.Endpoints) error { return e.Set(ctx, id, map[string]any{"enabled": enabled}) })
+}
+
+// EndpointDelete deletes an endpoint.
+type EndpointDelete struct {
+	Where
+
+	ID int32 `arg:"" help:"Id of the endpoint."`
+}
+
+// Run deletes the endpoint.
+func (c *EndpointDelete) Run(ctx Context) error {
+	return c.onEndpoints(ctx, func(e admin.Endpoints) error { return e.Delete(ctx, c.ID) })
+}
+
+// onEndpoints changes endpoints and tells the projectors, which would otherwise notice within a minute.
+func (w Where) onEndpoints(ctx Context, fn func(admin.Endpoints) error) error {
+	err := w.onDatabase(ctx, func(pool *pgxpool.Pool) error { return fn(admin.Endpoints{Pool: pool}) })
+	if err != nil {
+		return err
+	}
+	url, err := w.nats()
+	if err != nil {
+		return err
+	}
+	b, err := bus.Connect(ctx, bus.Config{URL: url, Name: "admin"})
+	if err != nil {
+		return fmt.Errorf("the endpoint is changed, but the projectors learn of it only within a minute: %w", err)
+	}
+	defer b.Close()
+	if err := b.Conn().Publish(subjects.ControlEndpoints, nil); err != nil {
+		return fmt.Errorf("the endpoint is changed, but the projectors learn of it only within a minute: %w", err)
+	}
+	return nil
+}
