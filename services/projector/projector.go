@@ -16,8 +16,11 @@ import (
 	"github.com/proxops/proxops/libs/obs"
 	"github.com/proxops/proxops/libs/postgres"
 	"github.com/proxops/proxops/services/projector/internal/claim"
+	"github.com/proxops/proxops/services/projector/internal/dead"
 	"github.com/proxops/proxops/services/projector/internal/project"
 	"github.com/proxops/proxops/services/projector/internal/relay"
+	"github.com/proxops/proxops/services/projector/internal/schedule"
+	"github.com/proxops/proxops/services/projector/internal/watch"
 )
 
 // Config says where Postgres and NATS are, and how runs are paced.
@@ -71,10 +74,13 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	desk := &claim.Desk{Pool: pool, Log: log, ClaimTimeout: cfg.ClaimTimeout, InventoryInterval: cfg.InventoryInterval}
 	consumer := &project.Consumer{Pool: pool, Log: log, Metrics: project.NewMetrics(registry), Workers: cfg.Workers}
 	events := &relay.Relay{Pool: pool, Bus: b, Log: log, Metrics: registry}
+	scheduler := &schedule.Scheduler{Pool: pool, Bus: b, Log: log, Metrics: registry}
+	watcher := &watch.Watcher{Pool: pool, Bus: b, Log: log, Metrics: registry}
+	registrar := &dead.Registrar{Pool: pool, Bus: b, Log: log, Metrics: registry, Snapshot: consumer.GiveUp}
 	parts := []func(context.Context) error{
 		func(ctx context.Context) error { return desk.Serve(ctx, b) },
 		func(ctx context.Context) error { return consumer.Run(ctx, b) },
-		events.Run,
+		events.Run, scheduler.Run, watcher.Run, registrar.Run,
 	}
 	if cfg.AdminListen != "" {
 		ln, err := httpd.Listen(cfg.AdminListen)

@@ -48,7 +48,7 @@ func (c *Demo) Run(ctx Context) (err error) {
 		parts = append(parts, fleet.Live)
 	}
 	cfg := allinone.Config{
-		DataDir: dir, Listen: c.Listen, AllowLocalTargets: true, Log: obs.NewLogger(os.Stderr, c.Log),
+		DataDir: dir, Listen: c.Listen, AllowLocalTargets: true, Disposable: c.DataDir == "", Log: obs.NewLogger(os.Stderr, c.Log),
 	}
 	return serve(ctx, cfg, func(ctx context.Context, s *allinone.Stack, r allinone.Ready) error {
 		fmt.Fprintf(os.Stderr, "proxops demo: %d clusters with %d backup and %d replication jobs each\n  %s/api/plugins/proxbox/backup-routines/\n  curl -H 'Authorization: Bearer %s' %[4]s/api/plugins/proxbox/replications/?status=active\n",

@@ -41,10 +41,8 @@ func appendTag(b []byte, row *Row, t [][]byte) []byte {
 // tagEdit is what a request does to the tags of an object.
 type tagEdit struct {
 	set, add, remove []int32
-	replace          bool
+	replace          bool // set counts alone
 }
-
-func (t tagEdit) none() bool { return !t.replace && t.add == nil && t.remove == nil }
 
 // readTags reads tags, add_tags and remove_tags. The tags themselves are looked up with the other references.
 func (in *input) readTags(body map[string]any, create bool) {
@@ -86,17 +84,15 @@ func (in *input) readTags(body map[string]any, create bool) {
 	}
 	in.tagLookups = lists
 	_, in.tags.replace = lists["tags"]
-	in.tags.replace = in.tags.replace && !adds && !removes
 }
 
-func (Tags) filters(f *Field, add func(string, filter)) {
+func (Tags) filters(_ *Field, add func(string, filter)) {
 	slug, id := tagFilter{column: "slug"}, tagFilter{column: "id"}
-	add("", slug.all)
-	add("n", slug.none)
-	add("any", slug.any)
-	add("_id", id.all)
-	add("_id__n", id.none)
-	add("_id__any", id.any)
+	for spelling, by := range map[string]tagFilter{"tag": slug, "tag_id": id} {
+		add("="+spelling, by.all)
+		add("="+spelling+"__n", by.none)
+		add("="+spelling+"__any", by.any)
+	}
 }
 
 // tagFilter makes the lookups of tags by slug or by id.

@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// makeFilters names the filters of all fields: the field itself, and "__" with each suffix of its kind. Suffixes that begin with "_" are spellings
-// of the name.
+// makeFilters names the filters of all fields: the field itself, and "__" with each suffix of its kind. A suffix that begins with "_" continues
+// the name, one that begins with "=" stands for a whole name.
 func (r *Resource) makeFilters() map[string]filter {
 	out := map[string]filter{}
 	for i := range r.Fields {
@@ -20,6 +20,8 @@ func (r *Resource) makeFilters() map[string]filter {
 		f.Kind.filters(f, func(suffix string, fn filter) {
 			name := f.Name
 			switch {
+			case strings.HasPrefix(suffix, "="):
+				name = suffix[1:]
 			case strings.HasPrefix(suffix, "_"):
 				name += suffix
 			case suffix != "":

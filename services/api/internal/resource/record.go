@@ -18,9 +18,10 @@ type Record struct {
 	Display     string
 	LastUpdated time.Time
 
-	r      *Resource
-	values map[string]any
-	tagIDs []int32
+	r        *Resource
+	values   map[string]any
+	tagIDs   []int32
+	endpoint int64 // that it belongs to; 0 for none
 }
 
 // Get returns the value of a field that has a column.
@@ -106,6 +107,7 @@ type recordPlan struct {
 	display  appender
 	names    int // of the tags, and their ids; -1 if there are none
 	tagIDs   int
+	endpoint int
 	columnAt []int
 }
 
@@ -114,6 +116,7 @@ func (r *Resource) recordPlan() recordPlan {
 	for _, f := range r.columns {
 		p.columnAt = append(p.columnAt, p.value(f.sql("t")))
 	}
+	p.endpoint = p.value(r.endpointSQL("t"))
 	p.display = r.display.Kind.(Words).text(p.plan, r, "t")
 	if r.tagged() {
 		from := " FROM tagged_items ti JOIN tags g ON g.id = ti.tag_id WHERE ti.object_type_id = " + strconv.Itoa(int(r.Type)) +
@@ -138,6 +141,7 @@ func (r *Resource) readRecords(rows pgx.Rows) ([]*Record, error) {
 				o.values[f.Name] = nil
 			}
 		}
+		o.endpoint = decodeInt(row.Vals[p.endpoint])
 		o.Display = string(p.display(nil, &row))
 		if p.names >= 0 {
 			o.Tags = decodeTextList(row.Vals[p.names])

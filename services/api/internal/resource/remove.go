@@ -206,7 +206,7 @@ func (d *removal) delete(ctx context.Context, tx pgx.Tx, target *Resource, origi
 	}
 	rows := make([]change.Row, len(records))
 	for i, o := range records {
-		if rows[i], err = target.changeRow(ctx, tx, change.Delete, o, nil, nil); err != nil {
+		if rows[i], err = target.changeRow(change.Delete, o, nil, nil); err != nil {
 			return err
 		}
 		rows[i].Time = now

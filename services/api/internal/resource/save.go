@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,77 +121,6 @@ func (r *Resource) one(ctx context.Context, tx pgx.Tx, lock bool, id int64) (*Re
 	return records[0], nil
 }
 
-// lockOne locks the endpoints of an object as it was found and as it will be, then the object, which it returns as it is under the lock.
-func (r *Resource) lockOne(ctx context.Context, tx pgx.Tx, states ...*Record) (*Record, error) {
-	locked, err := r.lock(ctx, tx, states...)
-	if err != nil {
-		return nil, err
-	}
-	now, err := r.one(ctx, tx, true, states[0].ID)
-	if err != nil {
-		return nil, err
-	}
-	at, err := r.endpointOf(ctx, tx, now)
-	if err != nil {
-		return nil, err
-	}
-	if at != 0 && !slices.Contains(locked, at) {
-		return nil, errMoved
-	}
-	return now, nil
-}
-
-// lock takes the row locks of the endpoints that objects belong to, in the order of their ids.
-func (r *Resource) lock(ctx context.Context, tx pgx.Tx, states ...*Record) ([]int64, error) {
-	var ids []int64
-	for _, o := range states {
-		id, err := r.endpointOf(ctx, tx, o)
-		if err != nil {
-			return nil, err
-		}
-		if id != 0 && !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	if _, err := tx.Exec(ctx, "SELECT FROM endpoints WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE", ids); err != nil {
-		return nil, fmt.Errorf("lock endpoints %v: %w", ids, err)
-	}
-	return ids, nil
-}
-
-// endpointOf returns the endpoint that an object belongs to, 0 for none.
-func (r *Resource) endpointOf(ctx context.Context, tx pgx.Tx, o *Record) (int64, error) {
-	switch {
-	case r.LockSelf:
-		return o.ID, nil
-	case len(r.LockVia) == 0:
-		return 0, nil
-	}
-	id, ok := o.Int(r.LockVia[0])
-	at := r.target(r.fields[r.LockVia[0]])
-	for _, name := range r.LockVia[1:] {
-		if !ok {
-			return 0, nil
-		}
-		f := at.fields[name]
-		var next *int64
-		err := tx.QueryRow(ctx, "SELECT "+f.sql("t")+" FROM "+at.Table+" t WHERE t.id = $1::bigint", id).Scan(&next)
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return 0, fmt.Errorf("find the endpoint of one of %s: %w", r.Name, err)
-		}
-		if ok = next != nil; ok {
-			id, at = *next, at.target(f)
-		}
-	}
-	if !ok {
-		return 0, nil
-	}
-	return id, nil
-}
-
 // matches checks If-Match against the state of an object.
 func matches(o *Record, ifMatch string) error {
 	if ifMatch == "" {
@@ -249,7 +177,7 @@ func (r *Resource) save(ctx context.Context, w *Write, in *input, req Request) (
 	if !changed {
 		return *object, nil
 	}
-	row, err := r.changeRow(ctx, w.Tx, w.Action, w.Before, after, w.Changed)
+	row, err := r.changeRow(w.Action, w.Before, after, w.Changed)
 	if err != nil {
 		return Object{}, err
 	}
@@ -310,60 +238,6 @@ func same(a, b any) bool {
 		return ok && a.Equal(other)
 	}
 	return a == b
-}
-
-// changeRow describes what happened to an object for the change log.
-func (r *Resource) changeRow(ctx context.Context, tx pgx.Tx, action change.Action, before, after *Record, more []string) (change.Row, error) {
-	o := after
-	if o == nil {
-		o = before
-	}
-	row := change.Row{Time: o.LastUpdated, ObjectType: r.Type, ObjectID: int32(o.ID), Action: action, ObjectRepr: o.Display}
-	if before != nil {
-		row.Pre = before.flat()
-	}
-	if after != nil {
-		row.Post = after.flat()
-	}
-	if action == change.Update {
-		names, err := change.Diff(row.Pre, row.Post)
-		if err != nil {
-			return row, fmt.Errorf("compare states of %s %d: %w", r.Name, o.ID, err)
-		}
-		names = slices.DeleteFunc(names, func(n string) bool { return r.fields[n] != nil && r.fields[n].Silent })
-		row.Changed = slices.Sorted(slices.Values(append(names, more...)))
-	}
-	endpoint, err := r.endpointOf(ctx, tx, o)
-	if err != nil {
-		return row, err
-	}
-	if endpoint != 0 {
-		row.EndpointID = new(int32(endpoint))
-	}
-	if r.Job != nil {
-		r.describeJob(&row, action, before, after)
-	}
-	return row, nil
-}
-
-// describeJob adds to a change row what makes it an event.
-func (r *Resource) describeJob(row *change.Row, action change.Action, before, after *Record) {
-	status := func(o *Record) string {
-		if o == nil {
-			return ""
-		}
-		return o.Text("status")
-	}
-	o := after
-	if o == nil {
-		o = before
-	}
-	version, _ := o.Int("version")
-	if action == change.Delete {
-		version++
-	}
-	row.Version, row.Key, row.Status = int32(version), o.Text(r.Job.Key), status(o)
-	row.Event = change.EventOf(action, status(before), status(after))
 }
 
 // writeRow inserts or updates the row. last_updated moves on even if the clock did not, as the ETag is made of it.

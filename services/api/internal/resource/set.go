@@ -50,7 +50,7 @@ func (r *Resource) index() error {
 		if f.Column == "" && f.Expr == "" {
 			f.Column = f.Kind.column(f.Name)
 		}
-		if f.Expr != "" || f.Kind.computed() {
+		if _, tags := f.Kind.(Tags); f.Expr != "" || f.Kind.computed() && !tags {
 			f.ReadOnly = true
 		}
 		if f.Name == "display" {
@@ -89,19 +89,18 @@ func (r *Resource) link() error {
 			return err
 		}
 	}
+	at := r
 	for _, name := range r.LockVia {
-		if _, ok := r.kindOf(name).(Reference); !ok && name == r.LockVia[0] {
+		f := at.fields[name]
+		if f == nil {
+			return fmt.Errorf("lock via an unknown field %s", name)
+		}
+		if _, ok := f.Kind.(Reference); !ok {
 			return fmt.Errorf("lock via %s, which is no reference", name)
 		}
+		at = at.target(f)
 	}
 	r.filters = r.makeFilters()
-	return nil
-}
-
-func (r *Resource) kindOf(name string) Kind {
-	if f := r.fields[name]; f != nil {
-		return f.Kind
-	}
 	return nil
 }
 

@@ -14,11 +14,10 @@ func (t tagEdit) apply(before *Record) (ids []int32, changed bool) {
 	if before != nil {
 		had = slices.Sorted(slices.Values(before.tagIDs))
 	}
-	ids = had
 	if t.replace {
-		ids = t.set
+		return t.set, !slices.Equal(t.set, had)
 	}
-	ids = append(slices.Clone(ids), t.add...)
+	ids = append(slices.Clone(had), t.add...)
 	ids = slices.DeleteFunc(ids, func(id int32) bool { return slices.Contains(t.remove, id) })
 	slices.Sort(ids)
 	ids = slices.Compact(ids)

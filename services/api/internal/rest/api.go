@@ -92,13 +92,10 @@ func (rt *route) serve(ctx context.Context, a *API, q *request) (response, error
 		return response{}, auth.ErrForbidden
 	}
 	if !slices.Contains(rt.allow, q.method) {
-		return response{}, notAllowed{resource.Detail(`Method "` + q.method + `" not allowed.`)}
+		return response{}, refusal{http.StatusMethodNotAllowed, `Method "` + q.method + `" not allowed.`}
 	}
 	return rt.handle(ctx, q)
 }
-
-// notAllowed is the refusal of a method.
-type notAllowed struct{ error }
 
 // actor is who a change comes from, for the change log.
 func (q *request) actor() resource.Actor {

@@ -25,19 +25,13 @@ const (
 	bodyTimeout = 30 * time.Second
 )
 
-// tooLarge and unsupported are refusals with statuses of their own.
-type (
-	tooLarge    struct{ error }
-	unsupported struct{ error }
-)
-
 // readBody returns the decoded body of a request: an empty object if there is none.
 func readBody(w http.ResponseWriter, r *http.Request) (any, error) {
 	// A server that cannot set deadlines, as in tests, has none.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, tooLarge{resource.Detail(fmt.Sprintf("The request body is larger than %d MiB.", maxBody>>20))}
+		return nil, refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("The request body is larger than %d MiB.", maxBody>>20)}
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, resource.Detail("The request body could not be read."), "read the body")
@@ -53,7 +47,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (any, error) {
 	case "multipart/form-data":
 		return decodeForm(body, params["boundary"])
 	}
-	return nil, unsupported{resource.Detail(fmt.Sprintf("Unsupported media type %q in request.", given))}
+	return nil, refusal{http.StatusUnsupportedMediaType, `Unsupported media type "` + given + `" in request.`}
 }
 
 func malformed(text string) error {

@@ -16,9 +16,6 @@ import (
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
-// unacceptable is the refusal of an Accept header.
-type unacceptable struct{ error }
-
 // negotiate reads ?format= and Accept. Only JSON is served, also to browsers.
 func (q *request) negotiate() error {
 	if f := last(q.params["format"]); f != "" && f != "json" && f != "api" {
@@ -37,7 +34,7 @@ func (q *request) negotiate() error {
 		switch media {
 		case "application/json":
 			if v := params["version"]; v != "" && v != apiVersion {
-				return unacceptable{resource.Detail(`Invalid version in "Accept" header.`)}
+				return refusal{http.StatusNotAcceptable, `Invalid version in "Accept" header.`}
 			}
 			if n, err := strconv.Atoi(params["indent"]); err == nil {
 				q.pretty = max(0, min(n, 8))
@@ -48,7 +45,7 @@ func (q *request) negotiate() error {
 		}
 	}
 	if !acceptable {
-		return unacceptable{resource.Detail("Could not satisfy the request Accept header.")}
+		return refusal{http.StatusNotAcceptable, "Could not satisfy the request Accept header."}
 	}
 	return nil
 }

@@ -44,10 +44,10 @@ func (a *API) refuse(ctx context.Context, q *request, err error) response {
 		answer.body = detail(e.Error())
 		return answer
 	}
-	text, known := errors.AsType[resource.Detail](err)
-	if own := ownStatus(err); own != 0 {
-		answer.status = own
+	if e, ok := errors.AsType[refusal](err); ok {
+		return response{status: e.status, body: detail(e.text)}
 	}
+	text, known := errors.AsType[resource.Detail](err)
 	if !known {
 		if ctx.Err() != nil {
 			return response{status: http.StatusServiceUnavailable, body: detail("The request was given up.")}
@@ -62,22 +62,13 @@ func (a *API) refuse(ctx context.Context, q *request, err error) response {
 	return answer
 }
 
-// ownStatus returns the status of refusals that are no kinds of faults: they concern HTTP alone.
-func ownStatus(err error) int {
-	if _, ok := errors.AsType[notAllowed](err); ok {
-		return http.StatusMethodNotAllowed
-	}
-	if _, ok := errors.AsType[unacceptable](err); ok {
-		return http.StatusNotAcceptable
-	}
-	if _, ok := errors.AsType[unsupported](err); ok {
-		return http.StatusUnsupportedMediaType
-	}
-	if _, ok := errors.AsType[tooLarge](err); ok {
-		return http.StatusRequestEntityTooLarge
-	}
-	return 0
+// refusal is what concerns HTTP alone and so is no kind of fault.
+type refusal struct {
+	status int
+	text   string
 }
+
+func (r refusal) Error() string { return r.text }
 
 // internal is the answer to errors of our own, in NetBox's form and without what is inside.
 func internal() response {

@@ -191,6 +191,13 @@ func TestNothingIsPublishedUnderAnEndedClaim(t *testing.T) {
 	if err != nil && len(l.reports) > 0 {
 		t.Errorf("reported, and error %v", err)
 	}
+	// The claim may end just after the last answer.
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := &run{Runner: l.runner, claim: l.claim}
+	if err := r.publish(ended, &proxopsv1.Snapshot{Kind: backups}); err == nil || len(l.snapshots) > 0 {
+		t.Errorf("error %v, %d snapshots", err, len(l.snapshots))
+	}
 }
 
 func TestCredentialsOfAnotherTargetAreNotUsed(t *testing.T) {

@@ -123,11 +123,7 @@ func (c *Cluster) At(host string) *Conn {
 	address := net.JoinHostPort(host, strconv.FormatUint(uint64(c.target.Port), 10))
 	// Options of go-proxmox for TLS, proxies and retries do nothing with a transport that is not net/http's own.
 	client := proxmox.NewClient("https://"+address+"/api2/json",
-		proxmox.WithHTTPClient(&http.Client{
-			Transport:     guard{cluster: c},
-			Timeout:       c.options.RequestTimeout,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}),
+		proxmox.WithHTTPClient(&http.Client{Transport: guard{cluster: c}, Timeout: c.options.RequestTimeout}),
 		proxmox.WithAPIToken(c.target.TokenID, c.target.Token.Reveal()),
 		proxmox.WithUserAgent("proxops-poller"),
 		// Its debug lines hold whole answers.

@@ -18,7 +18,7 @@ const maxErrorBody = 4 << 10
 var errNotGET = errors.New("refused to send anything but a GET to a cluster")
 
 // guard stands between go-proxmox and the network. go-proxmox takes several failures for empty lists, so only a 200 gets
-// through, with a body that fails instead of ending early; and nothing but a GET gets out.
+// through, with a body that fails instead of ending early; redirects end here, too. And nothing but a GET gets out.
 type guard struct{ cluster *Cluster }
 
 // RoundTrip implements http.RoundTripper.

@@ -56,6 +56,10 @@ func report(ctx context.Context, q *store.Queries, site string, r *proxopsv1.Run
 	if state.IssuedGeneration != r.GetGeneration() || r.GetGeneration() == 0 {
 		return false, nil
 	}
+	syncs, err := q.SyncStateList(ctx, id)
+	if err != nil {
+		return false, fmt.Errorf("read the sync states: %w", err)
+	}
 	failed := 0
 	for _, k := range r.GetKinds() {
 		token := subjects.KindToken(k.GetKind())
@@ -70,10 +74,10 @@ func report(ctx context.Context, q *store.Queries, site string, r *proxopsv1.Run
 			return false, err
 		}
 	}
-	switch {
-	case worked(r):
-		err = q.BackOffClear(ctx, id)
-	case failed > 0:
+	promising := func(kind string) bool {
+		return slices.Contains(state.ClaimPending, kind) || applied(syncs, kind, r.GetGeneration())
+	}
+	if failed > 0 && !worked(r, promising) {
 		err = q.BackOffSet(ctx, state.Now.Add(backOff(endpoint.PollInterval, state.Failures)), id)
 	}
 	if err != nil {
@@ -83,15 +87,20 @@ func report(ctx context.Context, q *store.Queries, site string, r *proxopsv1.Run
 }
 
 // worked says whether the endpoint answered well enough to be asked at its usual pace: some job list was read, or the inventory if only
-// that was wanted. A list that needs one more privilege must not slow down the other.
-func worked(r *proxopsv1.RunReport) bool {
+// that was wanted. A list that needs one more privilege must not slow down the other. What was published counts unless it was refused. The
+// back-off ends when a job list is applied, not before.
+func worked(r *proxopsv1.RunReport, promising func(kind string) bool) bool {
 	jobs, jobsPublished, published := false, false, false
 	for _, k := range r.GetKinds() {
 		job := k.GetKind() != proxopsv1.Kind_KIND_INVENTORY
-		ok := k.GetOutcome() == proxopsv1.Outcome_OUTCOME_PUBLISHED
+		ok := k.GetOutcome() == proxopsv1.Outcome_OUTCOME_PUBLISHED && promising(subjects.KindToken(k.GetKind()))
 		jobs, jobsPublished, published = jobs || job, jobsPublished || job && ok, published || ok
 	}
 	return jobsPublished || !jobs && published
+}
+
+func applied(syncs []store.SyncStateListRow, kind string, generation int64) bool {
+	return slices.ContainsFunc(syncs, func(s store.SyncStateListRow) bool { return s.Kind == kind && s.AppliedGeneration == generation })
 }
 
 func statusOf(k *proxopsv1.KindReport) string {
@@ -115,6 +124,11 @@ func Fail(ctx context.Context, tx pgx.Tx, endpoint int32, kind proxopsv1.Kind, e
 	}
 	if err := fail(ctx, q, endpoint, token, "failing", e, nil, state.Now); err != nil {
 		return err
+	}
+	if kind == proxopsv1.Kind_KIND_INVENTORY || slices.ContainsFunc(known[:2], func(k proxopsv1.Kind) bool {
+		return k != kind && slices.Contains(state.ClaimPending, subjects.KindToken(k))
+	}) {
+		return nil // a run counts as one failure, with the last of its job lists
 	}
 	interval, err := q.EndpointInterval(ctx, endpoint)
 	if err != nil {
@@ -159,6 +173,10 @@ func noCredentials(ctx context.Context, q *store.Queries, endpoint store.Endpoin
 		if err != nil {
 			return err
 		}
+	}
+	// An attempt it was: whoever looks for endpoints that were not read must not ask for it all the time.
+	if err := q.SyncStateAttempt(ctx, endpoint.ID, tokens(kinds), at); err != nil {
+		return fmt.Errorf("record the attempt: %w", err)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func ParseSubject(subject string) (proxopsv1.Kind, int32) {
 		return 0, 0
 	}
 	kind := subjects.ParseKind(tokens[len(tokens)-2])
-	if subjects.Snapshot(kind, endpoint) != subject {
+	if kind == proxopsv1.Kind_KIND_UNSPECIFIED || endpoint <= 0 || subjects.Snapshot(kind, endpoint) != subject {
 		return 0, 0
 	}
 	return kind, int32(endpoint)

@@ -151,7 +151,9 @@ func (l *lab) dump() map[string]string {
 	return d
 }
 
-func counts(r project.Result) [5]int { return [5]int{r.Created, r.Updated, r.Unchanged, r.Stale, r.Reactivated} }
+func counts(r project.Result) [5]int {
+	return [5]int{r.Created, r.Updated, r.Unchanged, r.Stale, r.Reactivated}
+}
 
 func snapshot(endpoint int32, kind proxopsv1.Kind) *proxopsv1.Snapshot {
 	return &proxopsv1.Snapshot{EndpointId: int64(endpoint), Kind: kind, Identity: &proxopsv1.Identity{Name: "lab"}}

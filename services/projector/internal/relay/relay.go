@@ -29,6 +29,7 @@ type Relay struct {
 	// Check is how often an idle relay holds the stream against Postgres, and a stopped one whether it may go on. Default 15 s.
 	Check time.Duration
 
+	retry   time.Duration // after a failure, or while another relay works
 	metrics metrics
 	said    string             // the last trouble that was logged
 	step    func(string) error // tests end the relay between its steps
@@ -44,7 +45,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			return nil
 		}
 		r.complain(ctx, err)
-		if err := pause(ctx, time.Second); err != nil {
+		if err := pause(ctx, r.retry); err != nil {
 			return nil
 		}
 	}
@@ -57,6 +58,9 @@ func (r *Relay) defaults() {
 	}
 	if r.Check == 0 {
 		r.Check = 15 * time.Second
+	}
+	if r.retry == 0 {
+		r.retry = time.Second
 	}
 	if r.step == nil {
 		r.step = func(string) error { return nil }
@@ -90,7 +94,7 @@ func (r *Relay) lead(ctx context.Context) error {
 		if leading {
 			break
 		}
-		if err := pause(ctx, time.Second); err != nil {
+		if err := pause(ctx, r.retry); err != nil {
 			return err
 		}
 	}

@@ -96,7 +96,7 @@ func routine(id int32, comment string) json.RawMessage {
 // relay returns a relay that is quick to notice things. It is not running.
 func (w *world) relay(b *bus.Bus) *Relay {
 	log := slog.New(slog.NewTextHandler(testWriter{w.t}, nil))
-	return &Relay{Pool: w.pool, Bus: b, Log: log, Poll: 2 * time.Millisecond, Check: 20 * time.Millisecond}
+	return &Relay{Pool: w.pool, Bus: b, Log: log, Poll: 2 * time.Millisecond, Check: 20 * time.Millisecond, retry: 20 * time.Millisecond}
 }
 
 type testWriter struct{ t testing.TB }
@@ -203,7 +203,12 @@ func await(t testing.TB, b *bus.Bus, n uint64) []got {
 // eventually asks until there is no error, for up to half a minute.
 func eventually(t testing.TB, what string, ask func() error) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	eventuallyWithin(t, 30*time.Second, what, ask)
+}
+
+func eventuallyWithin(t testing.TB, most time.Duration, what string, ask func() error) {
+	t.Helper()
+	deadline := time.Now().Add(most)
 	for {
 		err := ask()
 		if err == nil {

@@ -38,14 +38,14 @@ func (r *Relay) resume(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("look at stream %s: %w", subjects.StreamEvents, err)
 	}
-	if err := r.Bus.EnsureEvents(ctx, 1); err != nil { // is there, so this is about its configuration
-		return 0, err
-	}
 	end := int64(stream.CachedInfo().State.LastSeq) //nolint:gosec // sequences are far below 2^63
 	if end > state.LastPosition {
 		return 0, &stopped{fmt.Sprintf("the stream %s ends at sequence %d, but the database knows only %d positions", subjects.StreamEvents, end, state.LastPosition)}
 	}
 	if err := verifyEnd(ctx, q, stream, end); err != nil {
+		return 0, err
+	}
+	if err := r.Bus.EnsureEvents(ctx, 1); err != nil { // it is there, so this is about its configuration
 		return 0, err
 	}
 	if end < state.PublishedPosition {

@@ -11,16 +11,6 @@ import (
 	"time"
 )
 
-const backOffClear = `-- name: BackOffClear :exec
-UPDATE endpoint_states SET failures = 0, next_attempt_at = NULL
-WHERE endpoint_id = $1 AND (failures <> 0 OR next_attempt_at IS NOT NULL)
-`
-
-func (q *Queries) BackOffClear(ctx context.Context, endpointID int32) error {
-	_, err := q.db.Exec(ctx, backOffClear, endpointID)
-	return err
-}
-
 const backOffSet = `-- name: BackOffSet :exec
 UPDATE endpoint_states SET failures = failures + 1, next_attempt_at = $1::timestamptz WHERE endpoint_id = $2
 `

@@ -28,10 +28,6 @@ UPDATE endpoint_states SET claim_pending = array_remove(claim_pending, @kind::te
 -- name: BackOffSet :exec
 UPDATE endpoint_states SET failures = failures + 1, next_attempt_at = @next_attempt_at::timestamptz WHERE endpoint_id = @endpoint_id;
 
--- name: BackOffClear :exec
-UPDATE endpoint_states SET failures = 0, next_attempt_at = NULL
-WHERE endpoint_id = @endpoint_id AND (failures <> 0 OR next_attempt_at IS NOT NULL);
-
 -- name: SyncStateList :many
 SELECT kind, applied_generation, last_seen, last_attempt, status FROM sync_states WHERE endpoint_id = @endpoint_id;
 
