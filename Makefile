@@ -34,12 +34,14 @@ demo: ## build and run the product with simulated clusters on this machine
 .PHONY: test
 test: ## run every test that needs no browser and no other language
 	@$(if $(RACE),echo "Tests run with the race detector.",echo "NOTE: no C compiler found, so the tests run WITHOUT the race detector.")
-	CGO_ENABLED=$(CGO) go test $(RACE) -timeout 20m $(TESTFLAGS) $(PACKAGES)
+	@go build -o $(TOOLS)/localpg ./libs/localpg/cmd/localpg
+	CGO_ENABLED=$(CGO) $(TOOLS)/localpg -- go test $(RACE) -timeout 20m $(TESTFLAGS) $(PACKAGES)
 	@echo "Left out here, done by .ci/run: lint, generated code, the fuzz targets beyond their seeds, Python clients, images."
 
 .PHONY: test-short
 test-short: ## run the tests without the race detector
-	go test -timeout 15m $(TESTFLAGS) $(PACKAGES)
+	@go build -o $(TOOLS)/localpg ./libs/localpg/cmd/localpg
+	$(TOOLS)/localpg -- go test -timeout 15m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (default 10s)
