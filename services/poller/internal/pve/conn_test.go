@@ -199,10 +199,10 @@ func TestBodiesAreBounded(t *testing.T) {
 		const frame = `{"data":[{"id":"b","comment":""}]}`
 		_, _ = fmt.Fprintf(z, `{"data":[{"id":"b","comment":"%s"}]}`, strings.Repeat("x", int(size.Load())-len(frame)))
 	})
-	c := open(t, host, target, Options{AllowLocal: true, MaxBody: limit})
+	c := open(t, host, target, Options{AllowLocal: true, MaxBody: limit, RequestTimeout: time.Minute})
 	for n, kind := range map[int64]proxopsv1.ErrorKind{
 		limit - 1: 0, limit: 0,
-		limit + 1: proxopsv1.ErrorKind_ERROR_KIND_TOO_LARGE, 64 << 20: proxopsv1.ErrorKind_ERROR_KIND_TOO_LARGE,
+		limit + 1: proxopsv1.ErrorKind_ERROR_KIND_TOO_LARGE, 2 << 20: proxopsv1.ErrorKind_ERROR_KIND_TOO_LARGE,
 	} {
 		size.Store(n)
 		jobs, _, err := c.BackupRoutines(t.Context())
