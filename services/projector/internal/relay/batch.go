@@ -89,20 +89,27 @@ func number(ctx context.Context, session *pgx.Conn) (last int64, err error) {
 	return last, nil
 }
 
-// render turns changes into messages. They must follow each other without a gap.
+// render turns changes into messages, up to the first that cannot be one. They must follow each other without a gap.
 func (s *source) render(ctx context.Context, q *store.Queries, rows []store.RelayEventsRow) (*batch, error) {
-	events := make([]*event, len(rows))
-	for i, row := range rows {
-		if want := s.after + 1 + int64(i); row.Position != want {
-			return nil, fmt.Errorf("position %d has no change in the change log, the next is %d: it was removed before it was published", want, row.Position)
+	events := make([]*event, 0, len(rows))
+	var trouble error
+	for _, row := range rows {
+		if want := s.after + 1 + int64(len(events)); row.Position != want {
+			trouble = removed(want)
+			break
 		}
-		var err error
-		if events[i], err = newEvent(row); err != nil {
-			return nil, err
+		e, err := newEvent(row)
+		if err != nil {
+			trouble = err
+			break
 		}
+		events = append(events, e)
 	}
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("position %d has no change in the change log: it was removed before it was published", s.after+1)
+	if len(events) == 0 {
+		if trouble == nil {
+			trouble = removed(s.after + 1)
+		}
+		return nil, trouble
 	}
 	names, err := lookUp(ctx, q, events)
 	if err != nil {
@@ -122,4 +129,8 @@ func (s *source) render(ctx context.Context, q *store.Queries, rows []store.Rela
 	}
 	s.size = len(buf)
 	return b, nil
+}
+
+func removed(position int64) error {
+	return fmt.Errorf("the change at position %d was removed from the change log before it was published", position)
 }
