@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // zones are checked on machines that have no zone files, too
 
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 )
