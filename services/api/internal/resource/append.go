@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"strconv"
@@ -80,10 +81,8 @@ func appendFloat(b []byte, f float64) []byte {
 		return strconv.AppendFloat(b, f, 'e', -1, 64)
 	}
 	b = strconv.AppendFloat(b, f, 'f', -1, 64)
-	for _, c := range b[start:] {
-		if c == '.' {
-			return b
-		}
+	if bytes.IndexByte(b[start:], '.') >= 0 {
+		return b
 	}
 	return append(b, '.', '0')
 }

@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,9 +167,7 @@ func flatten(prefix string, attrs map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range attrs {
 		if m, ok := v.(map[string]any); ok {
-			for kk, vv := range flatten(prefix+k+"__", m) {
-				out[kk] = vv
-			}
+			maps.Copy(out, flatten(prefix+k+"__", m))
 			continue
 		}
 		out[prefix+k] = v

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -81,7 +82,7 @@ func (s *Store) listSQL(q *query, form *plan, p page, ordering string) string {
 	}
 	ids += ") p"
 	outer := newPlan()
-	outer.joins, outer.aliases = slices.Clone(form.joins), cloneMap(form.aliases)
+	outer.joins, outer.aliases = slices.Clone(form.joins), maps.Clone(form.aliases)
 	order = r.orderSQL(outer, terms)
 	columns := "c.n, t.id"
 	if len(form.columns) > 0 {
@@ -214,14 +215,6 @@ func (s *Store) explain(ctx context.Context, q *query, err error) error {
 		return err
 	}
 	return wrong.Err()
-}
-
-func cloneMap(m map[string]string) map[string]string {
-	out := make(map[string]string, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
 }
 
 // selectSQL reads rows of a resource in a form; the condition is about the alias t.

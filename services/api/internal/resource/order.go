@@ -1,6 +1,9 @@
 package resource
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // term is one term of ORDER BY: an expression that a plan can resolve.
 type term struct {
@@ -43,7 +46,7 @@ func (r *Resource) defaultOrder(path []*Field, down bool) []term {
 
 // expand orders by a field, or by what the target of a reference is ordered by.
 func (r *Resource) expand(path []*Field, f *Field, down bool) []term {
-	path = append(path[:len(path):len(path)], f)
+	path = append(slices.Clip(path), f)
 	if _, ok := f.Kind.(Reference); !ok {
 		return []term{{path, down}}
 	}

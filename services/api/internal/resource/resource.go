@@ -58,7 +58,7 @@ type Pick struct {
 	Of   Shape
 }
 
-// Pick names fields for a Shape.
+// Picks names fields for a Shape.
 func Picks(names ...string) Shape {
 	s := make(Shape, len(names))
 	for i, n := range names {
@@ -99,8 +99,6 @@ type Field struct {
 	Defaulted bool   // the column's default applies at creation when absent
 	NoFilter  bool
 	Mirrored  bool // a sync owns the value
-
-	kind Kind
 }
 
 func (f *Field) label() string {

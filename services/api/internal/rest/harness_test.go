@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,7 +39,7 @@ const (
 
 // server is the API on a database of its own, with a superuser and a token.
 type server struct {
-	t     testing.TB
+	t     *testing.T
 	pool  *pgxpool.Pool
 	http  *httptest.Server
 	api   *rest.API
@@ -50,12 +51,12 @@ type server struct {
 
 var peppers = auth.Peppers{1: seal.Secret(strings.Repeat("pepper", 8))}
 
-func serve(t testing.TB) *server {
+func serve(t *testing.T) *server {
 	t.Helper()
 	return serveOn(t, pgtest.New(t))
 }
 
-func serveOn(t testing.TB, pool *pgxpool.Pool) *server {
+func serveOn(t *testing.T, pool *pgxpool.Pool) *server {
 	t.Helper()
 	s := &server{t: t, pool: pool, log: &bytes.Buffer{}}
 	var err error
@@ -109,7 +110,7 @@ func (s *server) newToken(user int32, writes bool) string {
 func (s *server) exec(sql string, args ...any) (n int64) {
 	s.t.Helper()
 	err := s.pool.QueryRow(s.t.Context(), sql, args...).Scan(&n)
-	if err != nil && err != pgx.ErrNoRows {
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		s.t.Fatalf("%s: %v", sql, err)
 	}
 	return n
@@ -122,7 +123,7 @@ type answer struct {
 }
 
 // json decodes the body into maps; numbers are float64.
-func (a answer) json(t testing.TB) map[string]any {
+func (a answer) json(t *testing.T) map[string]any {
 	t.Helper()
 	var v map[string]any
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
@@ -131,7 +132,7 @@ func (a answer) json(t testing.TB) map[string]any {
 	return v
 }
 
-func (a answer) results(t testing.TB) []map[string]any {
+func (a answer) results(t *testing.T) []map[string]any {
 	t.Helper()
 	var v struct{ Results []map[string]any }
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil || a.status != 200 {
@@ -198,7 +199,7 @@ func (s *server) make(path string, body map[string]any) int {
 	return int(a.json(s.t)["id"].(float64))
 }
 
-func (a answer) want(t testing.TB, status int, body string) {
+func (a answer) want(t *testing.T, status int, body string) {
 	t.Helper()
 	if a.status != status || body != "" && a.body != body {
 		t.Errorf("got %d %s\nwant %d %s", a.status, a.body, status, body)
@@ -216,7 +217,7 @@ type world struct {
 	backup, pbs, labStore, web, lvm int
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{server: serve(t)}
 	w.prod = w.make(endpointPath, map[string]any{"name": "prod-proxmox", "domain": "proxmox.example.com", "enabled": false})

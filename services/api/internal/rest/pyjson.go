@@ -51,12 +51,12 @@ func (p *pyParser) blank(i int) int {
 var pyNumber = regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?`)
 
 func (p *pyParser) value(i int) (end int, err *pyError) {
-	switch c := p.at(i); {
-	case c == '"':
+	switch p.at(i) {
+	case '"':
 		return p.string(i)
-	case c == '{':
+	case '{':
 		return p.object(i)
-	case c == '[':
+	case '[':
 		return p.array(i)
 	}
 	for _, word := range []string{"null", "true", "false"} {

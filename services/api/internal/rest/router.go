@@ -1,9 +1,11 @@
 package rest
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -34,11 +36,9 @@ func (a *API) Handler() http.Handler {
 		a.answer(c.Writer, c.Request, "", &route{}, true)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, m := range methods {
-			if r.Method == m {
-				e.ServeHTTP(w, r)
-				return
-			}
+		if slices.Contains(methods, r.Method) {
+			e.ServeHTTP(w, r)
+			return
 		}
 		odd := *r
 		odd.Method = "TRACE"
@@ -109,14 +109,14 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, object string, rt *
 			q.write(w, internal())
 		}
 	}()
-	answer, err := a.run(q, rt, missing)
+	answer, err := a.run(ctx, q, rt, missing)
 	if err != nil {
 		answer = a.refuse(ctx, q, err)
 	}
 	q.write(w, answer)
 }
 
-func (a *API) run(q *request, rt *route, missing bool) (response, error) {
+func (a *API) run(ctx context.Context, q *request, rt *route, missing bool) (response, error) {
 	q.params = parseQuery(q.http.URL.RawQuery)
 	if missing {
 		return response{}, errNoPath
@@ -132,7 +132,7 @@ func (a *API) run(q *request, rt *route, missing bool) (response, error) {
 	if f := last(q.params["format"]); f != "" {
 		q.at.Suffix = "?format=" + f
 	}
-	return rt.serve(q.http.Context(), a, q)
+	return rt.serve(ctx, a, q)
 }
 
 // write sends the answer. HEAD gets the headers alone.
