@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/libs/localnats"
 	"github.com/proxops/proxops/libs/natstest"
 	"github.com/proxops/proxops/proto-events/subjects"
 )
@@ -349,6 +351,32 @@ func TestRequestGetsTheAnswerOrTheFault(t *testing.T) {
 	}
 	if err := b.Request(t.Context(), subject, wrapperspb.String("x"), out); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+func TestRespondHasNothingToComplainAboutWhenAllIsWell(t *testing.T) {
+	t.Parallel()
+	var log buffer
+	server := natstest.Start(t)
+	b, err := bus.Connect(t.Context(), bus.Config{URL: server.URL(localnats.Projector), Name: localnats.Projector, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- b.Respond(ctx, subjects.AllClaims, subjects.QueueProjector, func(context.Context, bus.Msg) (proto.Message, error) {
+			return &wrapperspb.StringValue{}, nil
+		})
+	}()
+	asker := natstest.Join(t, server, localnats.Poller)
+	eventually(t, "it answers", func() bool {
+		return asker.Request(t.Context(), subjects.Claim("default"), wrapperspb.String("x"), &wrapperspb.StringValue{}) == nil
+	})
+	cancel()
+	if err := <-ended; err != nil || log.String() != "" {
+		t.Errorf("err = %v, log:\n%s", err, log.String())
 	}
 }
 

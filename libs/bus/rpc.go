@@ -24,6 +24,8 @@ const (
 const (
 	// requestTimeout is for requests whose context has no deadline.
 	requestTimeout = 10 * time.Second
+	// confirmTimeout bounds the wait for the server to know a subscription; requests that come meanwhile are kept.
+	confirmTimeout = 2 * time.Second
 	// respondAtOnce bounds the requests that one Respond works on at once.
 	respondAtOnce = 32
 )
@@ -71,7 +73,9 @@ func (b *Bus) Respond(ctx context.Context, subject, queue string, handler func(c
 	if err != nil {
 		return fmt.Errorf("subscribe to %s at %s: %w", subject, b.where, err)
 	}
-	if err := b.nc.FlushWithContext(ctx); err != nil && ctx.Err() == nil {
+	confirm, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	if err := b.nc.FlushWithContext(confirm); err != nil && ctx.Err() == nil {
 		b.log.WarnContext(ctx, "subscription not confirmed yet", "subject", subject, "err", err) // it is renewed with the connection
 	}
 	var workers sync.WaitGroup
