@@ -2,7 +2,8 @@ package e2e
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -241,7 +242,7 @@ func (l *lab) add(t *testing.T, clusters ...*pvesim.Cluster) []*endpoint {
 }
 
 // addOne takes fields of the endpoint that differ from the usual.
-func (l *lab) addOne(t *testing.T, c *pvesim.Cluster, fields object) *endpoint {
+func (l *lab) addOne(t *testing.T, c *pvesim.Cluster, fields func(*pvesim.Server) object) *endpoint {
 	t.Helper()
 	s := pvesim.StartT(t, c)
 	name := "pve-" + c.Version() + "-" + c.Name()
@@ -249,8 +250,8 @@ func (l *lab) addOne(t *testing.T, c *pvesim.Cluster, fields object) *endpoint {
 		"name": name, "ip_address": s.Host, "port": s.Port, "username": c.Token().User, "token_name": c.Token().Name,
 		"token_value": c.Token().Secret, "ca_certificate": string(s.CAPEM()), "poll_interval": 0,
 	}
-	for k, v := range fields {
-		body[k] = v
+	if fields != nil {
+		maps.Copy(body, fields(s))
 	}
 	l.plant(c.Token().Secret)
 	made := l.rest.post(t, endpointsPath, body)
@@ -263,19 +264,24 @@ const wait = 60 * time.Second
 // eventually waits until check returns nil.
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), wait)
+	if err := within(t.Context(), check); err != nil {
+		t.Fatalf("waited for %s: %v", what, err)
+	}
+}
+
+// within calls check until it returns nil, and gives up after a while with its last error.
+func within(ctx context.Context, check func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	pause := 2 * time.Millisecond
-	for {
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		err := check()
 		if err == nil {
-			return
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("waited %s for %s: %v", wait, what, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("not within %s: %w", wait, err)
 		case <-time.After(pause):
 		}
-		pause = min(2*pause, 50*time.Millisecond)
 	}
 }

@@ -19,11 +19,27 @@ func (l *lab) poll(t *testing.T, endpoints ...*endpoint) {
 	t.Helper()
 	runs := make([]run, len(endpoints))
 	for i, e := range endpoints {
-		runs[i] = l.ask(t, e)
+		var err error
+		if runs[i], err = l.task(t.Context(), e); err != nil {
+			t.Fatalf("poll %s: %v", e.name, err)
+		}
 	}
 	for _, r := range runs {
 		eventually(t, "the end of the run of "+r.endpoint.name, func() error { return l.ended(t.Context(), r) })
 	}
+}
+
+// tryPoll is poll for goroutines beside the test's own, of some kinds alone, and tells whether it went well.
+func (l *lab) tryPoll(t *testing.T, e *endpoint, kinds ...proxopsv1.Kind) bool {
+	t.Helper()
+	r, err := l.task(t.Context(), e, kinds...)
+	if err == nil {
+		err = within(t.Context(), func() error { return l.ended(t.Context(), r) })
+	}
+	if err != nil {
+		t.Errorf("poll %s: %v", e.name, err)
+	}
+	return err == nil
 }
 
 // run is a run that was asked for.
@@ -33,32 +49,33 @@ type run struct {
 	task     uint64 // its place in TASKS
 }
 
-// ask puts a manual task on the queue.
-func (l *lab) ask(t *testing.T, e *endpoint) run {
-	t.Helper()
-	r := run{endpoint: e, after: l.generation(t.Context(), t, e)}
-	data, err := bus.Encode(&proxopsv1.Task{EndpointId: int64(e.id), Trigger: proxopsv1.Trigger_TRIGGER_MANUAL})
-	if err != nil {
-		t.Fatal(err)
+// task puts a manual task on the queue, for all kinds if none is named.
+func (l *lab) task(ctx context.Context, e *endpoint, kinds ...proxopsv1.Kind) (run, error) {
+	r := run{endpoint: e}
+	var err error
+	if r.after, err = l.generation(ctx, e); err != nil {
+		return r, err
 	}
-	eventually(t, "the queue of tasks", func() error {
-		ack, err := l.bus.JetStream().Publish(t.Context(), subjects.Task(proxopsv1.Trigger_TRIGGER_MANUAL, "default", int64(e.id)), data)
+	data, err := bus.Encode(&proxopsv1.Task{EndpointId: int64(e.id), Trigger: proxopsv1.Trigger_TRIGGER_MANUAL, Kinds: kinds})
+	if err != nil {
+		return r, err
+	}
+	return r, within(ctx, func() error {
+		ack, err := l.bus.JetStream().Publish(ctx, subjects.Task(proxopsv1.Trigger_TRIGGER_MANUAL, "default", int64(e.id)), data)
 		if err == nil {
 			r.task = ack.Sequence
 		}
 		return err
 	})
-	return r
 }
 
 // generation is the last one issued for an endpoint.
-func (l *lab) generation(ctx context.Context, t *testing.T, e *endpoint) (n int64) {
-	t.Helper()
-	err := l.pool.QueryRow(ctx, "SELECT coalesce(max(issued_generation), 0) FROM endpoint_states WHERE endpoint_id = $1", e.id).Scan(&n)
+func (l *lab) generation(ctx context.Context, e *endpoint) (n int64, err error) {
+	err = l.pool.QueryRow(ctx, "SELECT coalesce(max(issued_generation), 0) FROM endpoint_states WHERE endpoint_id = $1", e.id).Scan(&n)
 	if err != nil {
-		t.Fatal(err)
+		return 0, fmt.Errorf("read the generation of %s: %w", e.name, err)
 	}
-	return n
+	return n, nil
 }
 
 // ended returns nil when the run is over.
