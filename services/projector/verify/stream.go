@@ -58,7 +58,7 @@ func (v *run) checkStream(ctx context.Context, state store.VerifyStateRow) (know
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the state of the relay: %w", err)
 	}
-	last := int64(stream.LastSeq) //nolint:gosec // sequences are far below 2^63
+	last := int64(stream.LastSeq)
 	if last > now.LastPosition {
 		v.fail(v.positions, "the stream ends at %d, but only %d positions were given", last, now.LastPosition)
 	}
@@ -69,7 +69,7 @@ func (v *run) checkStream(ctx context.Context, state store.VerifyStateRow) (know
 	if stream.Msgs == 0 {
 		return known, end, nil
 	}
-	for next := int64(stream.FirstSeq); next <= end; { //nolint:gosec // as above
+	for next := int64(stream.FirstSeq); next <= end; {
 		n, err := v.checkMessages(ctx, next, min(end, next+atOnce-1), known)
 		if err != nil {
 			return nil, 0, err
@@ -89,7 +89,7 @@ func (v *run) checkMessages(ctx context.Context, first, last int64, known map[ob
 	for i := range changes {
 		byPosition[changes[i].Position] = &changes[i]
 	}
-	messages, err := jetstreamext.GetBatch(ctx, v.js, subjects.StreamEvents, int(last-first+1), jetstreamext.GetBatchSeq(uint64(first))) //nolint:gosec // positive
+	messages, err := jetstreamext.GetBatch(ctx, v.js, subjects.StreamEvents, int(last-first+1), jetstreamext.GetBatchSeq(uint64(first)))
 	if err != nil {
 		return 0, fmt.Errorf("read messages from %d on: %w", first, err)
 	}
@@ -101,7 +101,7 @@ func (v *run) checkMessages(ctx context.Context, first, last int64, known map[ob
 		if err != nil {
 			return 0, fmt.Errorf("read messages from %d on: %w", first, err)
 		}
-		sequence := int64(m.Sequence) //nolint:gosec // far below 2^63
+		sequence := int64(m.Sequence)
 		if sequence > last {
 			break
 		}

@@ -120,7 +120,7 @@ func (r *Relay) check(ctx context.Context, end int64) error {
 		return errOutOfStep
 	case err != nil:
 		return fmt.Errorf("look at stream %s: %w", subjects.StreamEvents, err)
-	case stream.CachedInfo().State.LastSeq != uint64(end): //nolint:gosec // a position is not negative
+	case stream.CachedInfo().State.LastSeq != uint64(end):
 		return errOutOfStep
 	}
 	return nil

@@ -30,9 +30,9 @@ type world struct {
 	versions map[int32]int32
 }
 
-func newWorld(t testing.TB) *world {
-	t.Helper()
-	w := &world{t: t, pool: pgtest.New(t), versions: map[int32]int32{}}
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
+	w := &world{t: tb, pool: pgtest.New(tb), versions: map[int32]int32{}}
 	w.exec(`INSERT INTO endpoints (name, domain) VALUES ('prod-proxmox', 'proxmox.example.com')`)
 	w.exec(`INSERT INTO clusters (name, endpoint_id) VALUES ('prod-cluster', 1)`)
 	w.exec(`INSERT INTO nodes (endpoint_id, name, node_id, online) VALUES (1, 'pve-node-01', 1, true), (1, 'pve-node-02', 2, true)`)
@@ -107,9 +107,9 @@ func (w testWriter) Write(p []byte) (int, error) {
 }
 
 // start runs relays until the test or stop ends them.
-func start(t testing.TB, relays ...*Relay) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+func start(tb testing.TB, relays ...*Relay) (stop func()) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(tb.Context())
 	done := make(chan error, len(relays))
 	for _, r := range relays {
 		go func() { done <- r.Run(ctx) }()
@@ -123,11 +123,11 @@ func start(t testing.TB, relays ...*Relay) (stop func()) {
 		cancel()
 		for range relays {
 			if err := <-done; err != nil {
-				t.Errorf("relay: %v", err)
+				tb.Errorf("relay: %v", err)
 			}
 		}
 	}
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return stop
 }
 
@@ -145,50 +145,50 @@ type got struct {
 }
 
 // read returns what the stream holds.
-func read(t testing.TB, b *bus.Bus) []got {
-	t.Helper()
-	s, err := b.JetStream().Stream(t.Context(), subjects.StreamEvents)
+func read(tb testing.TB, b *bus.Bus) []got {
+	tb.Helper()
+	s, err := b.JetStream().Stream(tb.Context(), subjects.StreamEvents)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	info := s.CachedInfo().State
 	if info.Msgs == 0 {
 		return nil
 	}
-	c, err := s.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{})
+	c, err := s.OrderedConsumer(tb.Context(), jetstream.OrderedConsumerConfig{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var events []got
 	for len(events) < int(info.Msgs) {
 		batch, err := c.Fetch(1000, jetstream.FetchMaxWait(2*time.Second))
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		for m := range batch.Messages() {
 			var g got
 			if err := json.Unmarshal(m.Data(), &g); err != nil {
-				t.Fatalf("%v in %s", err, m.Data())
+				tb.Fatalf("%v in %s", err, m.Data())
 			}
 			meta, err := m.Metadata()
 			if err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			g.Sequence, g.Subject = meta.Sequence.Stream, m.Subject()
 			events = append(events, g)
 		}
 		if batch.Error() != nil && !errors.Is(batch.Error(), context.DeadlineExceeded) {
-			t.Fatal(batch.Error())
+			tb.Fatal(batch.Error())
 		}
 	}
 	return events
 }
 
 // await waits until the stream ends at n, and returns what it holds.
-func await(t testing.TB, b *bus.Bus, n uint64) []got {
-	t.Helper()
-	eventually(t, fmt.Sprintf("a stream that ends at %d", n), func() error {
-		s, err := b.JetStream().Stream(t.Context(), subjects.StreamEvents)
+func await(tb testing.TB, b *bus.Bus, n uint64) []got {
+	tb.Helper()
+	eventually(tb, fmt.Sprintf("a stream that ends at %d", n), func() error {
+		s, err := b.JetStream().Stream(tb.Context(), subjects.StreamEvents)
 		if err != nil {
 			return err
 		}
@@ -197,17 +197,17 @@ func await(t testing.TB, b *bus.Bus, n uint64) []got {
 		}
 		return nil
 	})
-	return read(t, b)
+	return read(tb, b)
 }
 
 // eventually asks until there is no error, for up to half a minute.
-func eventually(t testing.TB, what string, ask func() error) {
-	t.Helper()
-	eventuallyWithin(t, 30*time.Second, what, ask)
+func eventually(tb testing.TB, what string, ask func() error) {
+	tb.Helper()
+	eventuallyWithin(tb, 30*time.Second, what, ask)
 }
 
-func eventuallyWithin(t testing.TB, most time.Duration, what string, ask func() error) {
-	t.Helper()
+func eventuallyWithin(tb testing.TB, most time.Duration, what string, ask func() error) {
+	tb.Helper()
 	deadline := time.Now().Add(most)
 	for {
 		err := ask()
@@ -215,7 +215,7 @@ func eventuallyWithin(t testing.TB, most time.Duration, what string, ask func() 
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("no %s: %v", what, err)
+			tb.Fatalf("no %s: %v", what, err)
 		}
 		<-time.After(5 * time.Millisecond)
 	}

@@ -38,7 +38,7 @@ func (r *Relay) resume(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("look at stream %s: %w", subjects.StreamEvents, err)
 	}
-	end := int64(stream.CachedInfo().State.LastSeq) //nolint:gosec // sequences are far below 2^63
+	end := int64(stream.CachedInfo().State.LastSeq)
 	if end > state.LastPosition {
 		return 0, &stopped{fmt.Sprintf("the stream %s ends at sequence %d, but the database knows only %d positions", subjects.StreamEvents, end, state.LastPosition)}
 	}
@@ -64,7 +64,7 @@ func (r *Relay) recreate(ctx context.Context, q *store.Queries, state store.Rela
 	if err != nil {
 		return 0, err
 	}
-	if err := r.Bus.EnsureEvents(ctx, uint64(from)); err != nil { //nolint:gosec // a position is positive
+	if err := r.Bus.EnsureEvents(ctx, uint64(from)); err != nil {
 		return 0, err
 	}
 	if state.PublishedPosition > 0 {
@@ -82,14 +82,14 @@ func (r *Relay) refill(ctx context.Context, q *store.Queries, stream jetstream.S
 	if from > end+1 {
 		// What lies between is no longer in the change log, or older than the stream keeps anything. Purging up to a sequence beyond
 		// its end moves the end there.
-		if err := stream.Purge(ctx, jetstream.WithPurgeSequence(uint64(from))); err != nil { //nolint:gosec // a position is positive
+		if err := stream.Purge(ctx, jetstream.WithPurgeSequence(uint64(from))); err != nil {
 			return 0, fmt.Errorf("move the end of stream %s to %d: %w", subjects.StreamEvents, from-1, err)
 		}
 		info, err := stream.Info(ctx)
 		if err != nil {
 			return 0, fmt.Errorf("look at stream %s: %w", subjects.StreamEvents, err)
 		}
-		if got := int64(info.State.LastSeq); got != from-1 { //nolint:gosec // as above
+		if got := int64(info.State.LastSeq); got != from-1 {
 			return 0, fmt.Errorf("move the end of stream %s to %d: it is at %d", subjects.StreamEvents, from-1, got)
 		}
 	}
@@ -121,7 +121,7 @@ func verifyEnd(ctx context.Context, q *store.Queries, stream jetstream.Stream, e
 	if info := stream.CachedInfo().State; end == 0 || info.Msgs == 0 {
 		return nil
 	}
-	m, err := stream.GetMsg(ctx, uint64(end)) //nolint:gosec // a sequence
+	m, err := stream.GetMsg(ctx, uint64(end))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil
 	}

@@ -48,7 +48,7 @@ func newEntry(row store.ScheduleWantedRow) (entry, error) {
 func phase(endpoint, interval int64) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write(strconv.AppendInt(nil, endpoint, 10))
-	return int64(h.Sum64()>>1) % interval //nolint:gosec // is below 2^63
+	return int64(h.Sum64()>>1) % interval
 }
 
 // pattern returns how the server is told to fire every interval. It knows cron with seconds, whose ticks stay where they are whatever happens

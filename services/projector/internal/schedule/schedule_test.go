@@ -20,21 +20,21 @@ import (
 	"github.com/proxops/proxops/proto-events/subjects"
 )
 
-func exec(t testing.TB, pool *pgxpool.Pool, sql string, args ...any) {
+func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
 	t.Helper()
 	if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func scheduler(t testing.TB, pool *pgxpool.Pool, b *bus.Bus) *Scheduler {
+func scheduler(t *testing.T, pool *pgxpool.Pool, b *bus.Bus) *Scheduler {
 	t.Helper()
 	s := &Scheduler{Pool: pool, Bus: b, Log: slog.New(slog.DiscardHandler)}
 	s.defaults()
 	return s
 }
 
-func reconcile(t testing.TB, s *Scheduler) {
+func reconcile(t *testing.T, s *Scheduler) {
 	t.Helper()
 	if err := s.Reconcile(t.Context(), true); err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func reconcile(t testing.TB, s *Scheduler) {
 }
 
 // schedules returns what the stream holds, pattern by subject and sequence.
-func schedules(t testing.TB, b *bus.Bus) (patterns map[string]string, sequences map[string]uint64) {
+func schedules(t *testing.T, b *bus.Bus) (patterns map[string]string, sequences map[string]uint64) {
 	t.Helper()
 	all, err := read(t.Context(), b.JetStream())
 	if err != nil {
@@ -119,7 +119,7 @@ func TestAWaitingTickGoesWithItsScheduleAndItsSite(t *testing.T) {
 }
 
 // waiting returns the subjects of tasks in the queue.
-func waiting(t testing.TB, b *bus.Bus) []string {
+func waiting(t *testing.T, b *bus.Bus) []string {
 	t.Helper()
 	stream, err := b.JetStream().Stream(t.Context(), subjects.StreamTasks)
 	if err != nil {
@@ -152,7 +152,7 @@ func TestASecondSchedulerDoesNotOverwriteWhatTheFirstWroteMeanwhile(t *testing.T
 }
 
 // run runs a scheduler until the test ends.
-func run(t testing.TB, s *Scheduler) {
+func run(t *testing.T, s *Scheduler) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -165,7 +165,7 @@ func run(t testing.TB, s *Scheduler) {
 	})
 }
 
-func eventually(t testing.TB, what string, ask func() error) {
+func eventually(t *testing.T, what string, ask func() error) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
@@ -226,7 +226,7 @@ func TestTheServerFiresAtThePhaseAndKeepsOneTick(t *testing.T) {
 	}
 }
 
-func last(t testing.TB, b *bus.Bus, id int64) (*jetstream.RawStreamMsg, error) {
+func last(t *testing.T, b *bus.Bus, id int64) (*jetstream.RawStreamMsg, error) {
 	t.Helper()
 	stream, err := b.JetStream().Stream(t.Context(), subjects.StreamTasks)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/proxops/proxops/proto-events/subjects"
 )
 
-func exec(t testing.TB, pool *pgxpool.Pool, sql string, args ...any) {
+func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
 	t.Helper()
 	if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestSilentFailsAnyNumberOfClaims(t *testing.T) {
 }
 
 // tasks returns the sequences of tasks in the queue, by subject.
-func tasks(t testing.TB, b *bus.Bus) map[string]uint64 {
+func tasks(t *testing.T, b *bus.Bus) map[string]uint64 {
 	t.Helper()
 	stream, err := b.JetStream().Stream(t.Context(), subjects.StreamTasks)
 	if err != nil {
