@@ -29,6 +29,9 @@ type Consumer struct {
 	Workers int
 }
 
+// patience bounds the work on one message: far longer than the largest snapshot takes, so that a lock that is never given back ends here.
+const patience = 2 * time.Minute
+
 // Run consumes until ctx ends.
 func (c *Consumer) Run(ctx context.Context, b *bus.Bus) error {
 	return b.Consume(ctx, bus.ConsumerConfig{
@@ -46,6 +49,8 @@ func (c *Consumer) Handle(ctx context.Context, m bus.Msg) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var result Result
 	err = postgres.InTx(ctx, c.Pool, func(tx pgx.Tx) (err error) {
 		result, err = Snapshot(ctx, tx, s)

@@ -6,7 +6,7 @@ import "bytes"
 type head struct {
 	id    int32
 	key   string
-	hash  []byte // nil: written by hand since it was last read
+	hash  []byte // nil: written by hand since it was last read, or never read
 	stale bool
 	seen  bool
 }
@@ -45,7 +45,7 @@ func differ(rows []head, jobs []entry) difference {
 		case !ok && !row.stale:
 			d.vanished = append(d.vanished, row)
 		case !ok: // was stale and stays so
-		case row.stale, !row.seen, !bytes.Equal(row.hash, jobs[i].hash):
+		case row.stale, !bytes.Equal(row.hash, jobs[i].hash):
 			d.compare = append(d.compare, pair{row.id, i})
 		default:
 			d.unchanged++

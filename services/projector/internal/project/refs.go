@@ -21,23 +21,25 @@ func (r *run) ensureScope(ctx context.Context) (scope, error) {
 		return *r.scope, nil
 	}
 	row, err := r.q.ScopeGet(ctx, r.endpoint)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return scope{}, fmt.Errorf("read the cluster: %w", err)
+	sc := scope{row.ProxmoxClusterID, row.ClusterID}
+	if errors.Is(err, pgx.ErrNoRows) {
+		sc, err = r.makeScope(ctx)
 	}
-	sc := scope{proxmoxCluster: row.ProxmoxClusterID}
-	if row.ClusterID != nil {
-		sc.cluster = *row.ClusterID
-		r.scope = &sc
-		return sc, nil
-	}
-	name := text(r.snapshot.GetIdentity().GetName())
-	if sc.cluster, err = r.q.ClusterCreate(ctx, name, r.endpoint); err != nil {
-		return scope{}, fmt.Errorf("make the cluster %s: %w", name, err)
-	}
-	if sc.proxmoxCluster, err = r.q.ProxmoxClusterPut(ctx, r.endpoint, sc.cluster, name, r.mode()); err != nil {
-		return scope{}, fmt.Errorf("make the Proxmox cluster %s: %w", name, err)
+	if err != nil {
+		return scope{}, fmt.Errorf("find the cluster: %w", err)
 	}
 	r.scope = &sc
+	return sc, nil
+}
+
+func (r *run) makeScope(ctx context.Context) (sc scope, err error) {
+	name := text(r.snapshot.GetIdentity().GetName())
+	if sc.cluster, err = r.q.ClusterCreate(ctx, name, r.endpoint); err != nil {
+		return sc, fmt.Errorf("make the cluster %s: %w", name, err)
+	}
+	if sc.proxmoxCluster, err = r.q.ProxmoxClusterPut(ctx, r.endpoint, sc.cluster, name, r.mode()); err != nil {
+		return sc, fmt.Errorf("make the Proxmox cluster %s: %w", name, err)
+	}
 	return sc, nil
 }
 

@@ -169,32 +169,21 @@ func (q *Queries) ProxmoxClusterPut(ctx context.Context, endpointID int32, clust
 }
 
 const scopeGet = `-- name: ScopeGet :one
-SELECT p.id AS proxmox_cluster_id, p.cluster_id, p.name, p.mode, p.version, c.name AS cluster_name
-FROM proxmox_clusters p LEFT JOIN clusters c ON c.id = p.cluster_id
+SELECT p.id AS proxmox_cluster_id, c.id AS cluster_id
+FROM proxmox_clusters p JOIN clusters c ON c.endpoint_id = p.endpoint_id
 WHERE p.endpoint_id = $1
 `
 
 type ScopeGetRow struct {
 	ProxmoxClusterID int32
-	ClusterID        *int32
-	Name             string
-	Mode             string
-	Version          string
-	ClusterName      *string
+	ClusterID        int32
 }
 
-// Which cluster the names and numbers of an endpoint's jobs belong to.
+// Which cluster the names and numbers of an endpoint's jobs belong to: its own, whatever a user linked it to.
 func (q *Queries) ScopeGet(ctx context.Context, endpointID int32) (ScopeGetRow, error) {
 	row := q.db.QueryRow(ctx, scopeGet, endpointID)
 	var i ScopeGetRow
-	err := row.Scan(
-		&i.ProxmoxClusterID,
-		&i.ClusterID,
-		&i.Name,
-		&i.Mode,
-		&i.Version,
-		&i.ClusterName,
-	)
+	err := row.Scan(&i.ProxmoxClusterID, &i.ClusterID)
 	return i, err
 }
 

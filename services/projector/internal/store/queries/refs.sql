@@ -1,7 +1,7 @@
 -- name: ScopeGet :one
--- Which cluster the names and numbers of an endpoint's jobs belong to.
-SELECT p.id AS proxmox_cluster_id, p.cluster_id, p.name, p.mode, p.version, c.name AS cluster_name
-FROM proxmox_clusters p LEFT JOIN clusters c ON c.id = p.cluster_id
+-- Which cluster the names and numbers of an endpoint's jobs belong to: its own, whatever a user linked it to.
+SELECT p.id AS proxmox_cluster_id, c.id AS cluster_id
+FROM proxmox_clusters p JOIN clusters c ON c.endpoint_id = p.endpoint_id
 WHERE p.endpoint_id = @endpoint_id;
 
 -- name: ClusterCreate :one
