@@ -22,7 +22,7 @@ type Ready struct {
 	URL   string `json:"url"`
 	// Username, Password and Token are of the first user, and set only when it was just made.
 	Username    string `json:"username,omitempty"`
-	Password    string `json:"password,omitempty"` //nolint:gosec // it is shown once, to who started the process
+	Password    string `json:"password,omitempty"`
 	Token       string `json:"token,omitempty"`
 	NATSURL     string `json:"nats_url"`
 	DatabaseURL string `json:"database_url"`
@@ -30,7 +30,7 @@ type Ready struct {
 
 // Print writes the line.
 func (r Ready) Print(w io.Writer) error {
-	line, err := json.Marshal(r)
+	line, err := json.Marshal(r) //nolint:gosec // it is shown once, to who started the process
 	if err != nil {
 		return fmt.Errorf("encode the ready line: %w", err)
 	}
@@ -101,7 +101,7 @@ func (s *Stack) firstUser(ctx context.Context, r *Ready) error {
 func runningFile(dataDir string) string { return filepath.Join(dataDir, "running.json") }
 
 func (s *Stack) writeRunning() error {
-	line, err := json.Marshal(Ready{Ready: true, URL: s.URL, NATSURL: s.NATSURL, DatabaseURL: s.DatabaseURL})
+	line, err := json.Marshal(Ready{Ready: true, URL: s.URL, NATSURL: s.NATSURL, DatabaseURL: s.DatabaseURL}) //nolint:gosec // for the owner of the data directory alone
 	if err != nil {
 		return fmt.Errorf("encode where this process is reached: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -173,7 +174,13 @@ func (l *logger) Tracef(format string, v ...any) {
 	l.to.Debug("nats", "line", fmt.Sprintf(format, v...))
 }
 
-func (l *logger) Warnf(format string, v ...any) { l.to.Warn("nats", "line", fmt.Sprintf(format, v...)) }
+func (l *logger) Warnf(format string, v ...any) {
+	line, level := fmt.Sprintf(format, v...), slog.LevelWarn
+	if strings.HasPrefix(line, "Plaintext passwords detected") { // they are, in memory alone; no user can act on it
+		level = slog.LevelDebug
+	}
+	l.to.Log(context.Background(), level, "nats", "line", line)
+}
 
 func (l *logger) Errorf(format string, v ...any) {
 	l.to.Error("nats", "line", fmt.Sprintf(format, v...))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -25,8 +26,8 @@ type EndpointAdd struct {
 	Where
 
 	Name          string            `arg:"" help:"Name of the endpoint."`
-	Domain        string            `help:"DNS name of a node of the cluster." xor:"host" required:""`
-	IPAddress     string            `name:"ip-address" help:"Address of a node of the cluster." xor:"host" required:""`
+	Domain        string            `help:"DNS name of a node of the cluster."`
+	IPAddress     string            `name:"ip-address" help:"Address of a node; tried second if there is a DNS name too."`
 	Port          int               `help:"Port of the API." default:"8006"`
 	Username      string            `help:"User of the token, with realm: proxops@pve." required:""`
 	TokenName     string            `help:"Name of the API token, without the user." required:""`
@@ -41,6 +42,9 @@ type EndpointAdd struct {
 
 // Run adds the endpoint.
 func (c *EndpointAdd) Run(ctx Context) error {
+	if c.Domain == "" && c.IPAddress == "" {
+		return errors.New("an endpoint needs --domain or --ip-address, or both")
+	}
 	fields := map[string]any{
 		"domain": c.Domain, "ip_address": c.IPAddress, "port": c.Port, "username": c.Username, "token_name": c.TokenName,
 		"verify_ssl": !c.NoVerifySSL, "poll_interval": c.PollInterval, "site": c.Site,

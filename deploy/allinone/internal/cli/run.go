@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 
 	"github.com/proxops/proxops/deploy/allinone"
@@ -60,9 +59,6 @@ func serve(ctx context.Context, cfg allinone.Config, prepare func(ctx context.Co
 // ended takes what was cut short by a signal for the orderly end that it is.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		if err != nil {
-			slog.Debug("ended early", "err", err)
-		}
 		return nil
 	}
 	return err
