@@ -227,11 +227,11 @@ func TestAChangeThatThisVersionCannotPublishStopsTheRelayRatherThanLeaveAGap(t *
 	start(t, relay)
 	eventually(t, "complaint", func() error {
 		if log.count("which this version cannot publish: update the projector") == 0 {
-			return fmt.Errorf("the log says %q", log.buf.String())
+			return fmt.Errorf("the log says %q", log.String())
 		}
 		return nil
 	})
-	if got := read(t, b); len(got) != 1 || got[0].ID != "1" {
+	if got := await(t, b, 1); got[0].ID != "1" {
 		t.Errorf("published %+v, want the first change alone", got)
 	}
 }

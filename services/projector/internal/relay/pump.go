@@ -18,16 +18,16 @@ import (
 )
 
 // pump publishes what follows position end: one batch is made while the one before it is being published. It returns when anything fails:
-// errOutOfStep if the stream is not where it should be.
+// errOutOfStep if the stream is not where it should be. When one side fails the other finishes what it is at: a query that is broken off takes
+// the connection with it, and the lock; and what can be published is.
 func (r *Relay) pump(ctx context.Context, session *pgx.Conn, end int64) error {
 	batches := make(chan *batch)
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		s := &source{session: session, limit: int(r.Bus.Conn().MaxPayload()) - headerRoom, after: end, known: end, step: r.step}
-		// Not gctx: a query that is broken off takes the connection with it, and the lock.
 		return r.produce(ctx, gctx.Done(), s, batches)
 	})
-	g.Go(func() error { return r.publishAll(gctx, batches, end) })
+	g.Go(func() error { return r.publishAll(ctx, gctx.Done(), batches, end) })
 	return g.Wait()
 }
 
@@ -57,7 +57,7 @@ func (r *Relay) produce(ctx context.Context, done <-chan struct{}, s *source, ou
 }
 
 // publishAll publishes batches, and when there are none holds the end of the stream against what it knows.
-func (r *Relay) publishAll(ctx context.Context, in <-chan *batch, end int64) error {
+func (r *Relay) publishAll(ctx context.Context, done <-chan struct{}, in <-chan *batch, end int64) error {
 	check := time.NewTicker(r.Check)
 	defer check.Stop()
 	for {
@@ -71,8 +71,8 @@ func (r *Relay) publishAll(ctx context.Context, in <-chan *batch, end int64) err
 			if err := r.check(ctx, end); err != nil {
 				return err
 			}
-		case <-ctx.Done():
-			return ctx.Err()
+		case <-done:
+			return context.Canceled
 		}
 	}
 }

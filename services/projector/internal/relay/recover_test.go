@@ -34,6 +34,12 @@ func (l *logs) Write(p []byte) (int, error) {
 	return l.buf.Write(p)
 }
 
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
 // count says how often a text was logged.
 func (l *logs) count(text string) int {
 	l.mu.Lock()
@@ -101,7 +107,7 @@ func TestABatchWhoseAcknowledgementWasLostIsRecognised(t *testing.T) {
 	w.change(2)
 	w.check(await(t, b, 5), 1)
 	if log.count("lost") > 0 || log.count("level=ERROR") > 0 {
-		t.Errorf("a lost acknowledgement is no trouble, but the relay said %s", log.buf.String())
+		t.Errorf("a lost acknowledgement is no trouble, but the relay said %s", log.String())
 	}
 }
 
@@ -132,7 +138,7 @@ func TestADeletedStreamIsMadeAgainWithTheSameNumbers(t *testing.T) {
 		}
 	}
 	if log.count("the event stream lost messages") != 1 {
-		t.Errorf("want one alarm, got %s", log.buf.String())
+		t.Errorf("want one alarm, got %s", log.String())
 	}
 	deleted(t, b)
 	w.change(1)
@@ -243,7 +249,7 @@ func TestAStreamThatLostItsEndIsFilledUp(t *testing.T) {
 	w.change(4)
 	w.check(await(t, b, 9), 1)
 	if log.count("stream_end=5 published=8 again_from=6") != 1 {
-		t.Errorf("want one alarm with the numbers, got %s", log.buf.String())
+		t.Errorf("want one alarm with the numbers, got %s", log.String())
 	}
 }
 
@@ -280,7 +286,7 @@ func TestAStreamAheadOfTheDatabaseStopsTheRelay(t *testing.T) {
 		return nil
 	})
 	if n := log.count("level=ERROR"); n != 1 {
-		t.Errorf("the relay complained %d times, want once: %s", n, log.buf.String())
+		t.Errorf("the relay complained %d times, want once: %s", n, log.String())
 	}
 	after := read(t, b)
 	if len(after) != 6 || after[5] != before[5] {
@@ -294,7 +300,7 @@ func TestAStreamAheadOfTheDatabaseStopsTheRelay(t *testing.T) {
 	events := await(t, b, 7)
 	w.check(events, 1)
 	if log.count("events are published again") != 1 {
-		t.Errorf("the end of the trouble was not said: %s", log.buf.String())
+		t.Errorf("the end of the trouble was not said: %s", log.String())
 	}
 }
 
