@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 // Record is an object as its row holds it. Values are nil, string, int64, float64, bool, time.Time or json.RawMessage; a reference is its id.
 type Record struct {
 	ID          int64
-	Tags        []string // names, sorted
+	Tags        []string // names, in the order of the database
 	Display     string
 	LastUpdated time.Time
 
@@ -149,7 +148,6 @@ func (r *Resource) readRecords(rows pgx.Rows) ([]*Record, error) {
 				id, _ := strconv.ParseInt(text, 10, 32)
 				o.tagIDs = append(o.tagIDs, int32(id))
 			}
-			slices.Sort(o.Tags)
 		}
 		out = append(out, o)
 	}
