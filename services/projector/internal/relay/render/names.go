@@ -115,6 +115,8 @@ func (n *Names) appendVirtualMachine(dst []byte, id int32) []byte {
 	dst = appendNested(dst, "/api/virtualization/virtual-machines/", id, name)
 	dst = append(dst, `,"name":`...)
 	dst = AppendString(dst, name)
+	dst = append(dst, `,"display_url":`...)
+	dst = appendURL(dst, "/virtualization/virtual-machines/", id)
 	return append(dst, '}')
 }
 

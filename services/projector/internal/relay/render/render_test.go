@@ -107,7 +107,8 @@ const replicationSample = `{
     "id": 10,
     "url": "/api/virtualization/virtual-machines/10/",
     "display": "web-server-01",
-    "name": "web-server-01"
+    "name": "web-server-01",
+    "display_url": "/virtualization/virtual-machines/10/"
   },
   "proxmox_node": {
     "id": 1,
@@ -133,6 +134,8 @@ const replicationSample = `{
   "custom_fields": {},
   "created": "2026-01-01T00:00:00Z",
   "last_updated": "2026-04-01T00:00:00.120000Z",
+  "stale_since": "2026-04-01T00:00:00.500000Z",
+  "version": 3,
   "target_node": {
     "id": 2,
     "url": "/api/plugins/proxbox/nodes/2/",
@@ -141,8 +144,6 @@ const replicationSample = `{
     "node_id": null,
     "online": false
   },
-  "stale_since": "2026-04-01T00:00:00.500000Z",
-  "version": 3,
   "schedule_text": "*/15"
 }`
 

@@ -110,9 +110,9 @@ var shapes = map[change.ObjectType]*shape{
 		{name: "custom_fields"},
 		{name: "created", kind: created},
 		{name: "last_updated", kind: lastUpdated},
-		{name: "target_node", kind: nodeRef},
 		{name: "stale_since", kind: datetime},
 		{name: "version", kind: version},
+		{name: "target_node", kind: nodeRef},
 		{name: "schedule_text", kind: scheduleText},
 	}),
 }
