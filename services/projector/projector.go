@@ -83,7 +83,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		events.Run, scheduler.Run, watcher.Run, registrar.Run,
 	}
 	if cfg.AdminListen != "" {
-		ln, err := httpd.Listen(cfg.AdminListen)
+		ln, err := httpd.Listen(cfg.AdminListen) //nolint:contextcheck // listening does not wait for anything
 		if err != nil {
 			return err
 		}

@@ -32,6 +32,7 @@ type office struct {
 }
 
 func newOffice(t *testing.T) *office {
+	t.Helper()
 	t.Parallel()
 	return &office{t, &claim.Desk{
 		Pool: pgtest.New(t), Log: slog.New(slog.DiscardHandler), ClaimTimeout: 2 * time.Minute, InventoryInterval: 5 * time.Minute,

@@ -34,7 +34,7 @@ func BenchmarkApply(b *testing.B) {
 		name string
 		url  func(*testing.B) string
 	}{
-		{"test", func(b *testing.B) string { return pgtest.URL(b) }},
+		{"test", disposable},
 		{"durable", durable},
 	} {
 		b.Run(server.name, func(b *testing.B) {
@@ -45,6 +45,11 @@ func BenchmarkApply(b *testing.B) {
 			}
 		})
 	}
+}
+
+func disposable(b *testing.B) string {
+	b.Helper()
+	return pgtest.URL(b)
 }
 
 // durable starts a server of its own as in production.
@@ -67,6 +72,7 @@ const (
 )
 
 func benchmarkApply(b *testing.B, url string, kind proxopsv1.Kind) {
+	b.Helper()
 	pool, err := postgres.Open(b.Context(), url, postgres.Options{MaxConns: 4})
 	if err != nil {
 		b.Fatal(err)

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/proto-events/digest"
@@ -136,7 +134,7 @@ func TestWhatPostgresCanNeverStoreIsInvalidAndChangesNothing(t *testing.T) {
 	e := l.endpoint("lab")
 	deep := strings.Repeat(`{"a":`, 20_000) + "1" + strings.Repeat("}", 20_000)
 	for name, s := range map[string]*proxopsv1.Snapshot{
-		"large number":      routinesOf(e, routine("a"), routine("b", func(j *proxopsv1.BackupRoutine) { j.Bwlimit = proto.Int64(1 << 31) })),
+		"large number":      routinesOf(e, routine("a"), routine("b", func(j *proxopsv1.BackupRoutine) { j.Bwlimit = new(int64(1 << 31)) })),
 		"selection mode":    routinesOf(e, routine("a", func(j *proxopsv1.BackupRoutine) { j.SelectionMode = 9 })),
 		"no JSON":           routinesOf(e, routine("a", func(j *proxopsv1.BackupRoutine) { j.RawConfig = []byte(`{"a":`) })),
 		"rest after JSON":   routinesOf(e, routine("a", func(j *proxopsv1.BackupRoutine) { j.RawConfig = []byte(`{"a":1}}`) })),
@@ -146,7 +144,7 @@ func TestWhatPostgresCanNeverStoreIsInvalidAndChangesNothing(t *testing.T) {
 		"deep JSON":         routinesOf(e, routine("a", func(j *proxopsv1.BackupRoutine) { j.RawConfig = []byte(deep) })),
 		"huge number":       routinesOf(e, routine("a", func(j *proxopsv1.BackupRoutine) { j.RawConfig = []byte(`{"a":1e999999}`) })),
 		"long key":          routinesOf(e, routine(incompressible(20_000))),
-		"not a number":      replicationsOf(e, replication(100, 0, func(j *proxopsv1.Replication) { j.Rate = proto.Float64(math.NaN()) })),
+		"not a number":      replicationsOf(e, replication(100, 0, func(j *proxopsv1.Replication) { j.Rate = new(math.NaN()) })),
 		"large job number":  replicationsOf(e, replication(100, 1<<31)),
 		"storage's JSON":    inventoryOf(e, &proxopsv1.Inventory{Storages: []*proxopsv1.Storage{{Name: "a", RawConfig: []byte(`{"a"}`)}}}),
 		"large node number": inventoryOf(e, &proxopsv1.Inventory{Nodes: []*proxopsv1.Node{{Name: "a", NodeId: 1 << 40}}}),

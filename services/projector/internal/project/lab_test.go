@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 	"testing"
 	"time"
 
@@ -36,9 +35,10 @@ type lab struct {
 	desk *claim.Desk
 }
 
-func newLab(t testing.TB) *lab {
-	pool := pgtest.New(t)
-	return &lab{t, pool, &claim.Desk{Pool: pool, Log: slog.New(slog.DiscardHandler), ClaimTimeout: time.Minute, InventoryInterval: time.Minute}}
+func newLab(tb testing.TB) *lab {
+	tb.Helper()
+	pool := pgtest.New(tb)
+	return &lab{tb, pool, &claim.Desk{Pool: pool, Log: slog.New(slog.DiscardHandler), ClaimTimeout: time.Minute, InventoryInterval: time.Minute}}
 }
 
 // endpoint makes an endpoint that can be claimed.
@@ -221,7 +221,5 @@ func equal[T any](l *lab, what string, got, want T) {
 		l.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
-
-func sorted(list []string) []string { slices.Sort(list); return list }
 
 func stamp(t time.Time) *timestamppb.Timestamp { return timestamppb.New(t) }

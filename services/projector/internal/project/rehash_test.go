@@ -1,7 +1,7 @@
 package project_test
 
 import (
-	"crypto/sha1" //nolint:gosec // what Proxmox VE 6.4 makes ids with
+	"crypto/sha1"
 	"fmt"
 	"testing"
 
@@ -35,35 +35,51 @@ func TestAnEditOfTheCronFileKeepsItsJobs(t *testing.T) {
 		want          []string
 	}{
 		"one is appended": {
-			[]string{"a", "b"}, []string{"a", "b", "c"}, [5]int{1, 2, 0, 0, 0},
+			[]string{"a", "b"},
+			[]string{"a", "b", "c"},
+			[5]int{1, 2, 0, 0, 0},
 			[]string{"1 a 1 active", "2 b 2 active", "3 c 3 active"},
 		},
 		"one is deleted": {
-			[]string{"a", "b", "c"}, []string{"a", "c"}, [5]int{0, 2, 0, 1, 0},
+			[]string{"a", "b", "c"},
+			[]string{"a", "c"},
+			[5]int{0, 2, 0, 1, 0},
 			[]string{"1 a 1 active", "2 b 2 stale", "3 c 2 active"},
 		},
 		"one is edited": {
-			[]string{"a", "b", "c"}, []string{"a", "B", "c"}, [5]int{0, 3, 0, 0, 0},
+			[]string{"a", "b", "c"},
+			[]string{"a", "B", "c"},
+			[5]int{0, 3, 0, 0, 0},
 			[]string{"1 a 1 active", "2 B 2 active", "3 c 3 active"},
 		},
 		"the order changes": {
-			[]string{"a", "b", "c"}, []string{"c", "a", "b"}, [5]int{0, 3, 0, 0, 0},
+			[]string{"a", "b", "c"},
+			[]string{"c", "a", "b"},
+			[5]int{0, 3, 0, 0, 0},
 			[]string{"1 a 2 active", "2 b 3 active", "3 c 1 active"},
 		},
 		"twins stay in order": {
-			[]string{"x", "a", "x"}, []string{"n", "x", "a", "x"}, [5]int{1, 3, 0, 0, 0},
+			[]string{"x", "a", "x"},
+			[]string{"n", "x", "a", "x"},
+			[5]int{1, 3, 0, 0, 0},
 			[]string{"1 x 2 active", "2 a 3 active", "3 x 4 active", "4 n 1 active"},
 		},
 		"one twin is deleted": {
-			[]string{"x", "x", "a"}, []string{"x", "a"}, [5]int{0, 2, 0, 1, 0},
+			[]string{"x", "x", "a"},
+			[]string{"x", "a"},
+			[5]int{0, 2, 0, 1, 0},
 			[]string{"1 x 1 active", "2 x 2 stale", "3 a 2 active"},
 		},
 		"one is deleted and another one made": {
-			[]string{"a", "b", "c"}, []string{"a", "c", "new"}, [5]int{1, 2, 0, 1, 0},
+			[]string{"a", "b", "c"},
+			[]string{"a", "c", "new"},
+			[5]int{1, 2, 0, 1, 0},
 			[]string{"1 a 1 active", "2 b 2 stale", "3 c 2 active", "4 new 3 active"},
 		},
 		"everything is deleted": {
-			[]string{"a", "b"}, nil, [5]int{0, 0, 0, 2, 0},
+			[]string{"a", "b"},
+			nil,
+			[5]int{0, 0, 0, 2, 0},
 			[]string{"1 a 1 stale", "2 b 2 stale"},
 		},
 	} {
