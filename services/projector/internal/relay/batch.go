@@ -11,12 +11,14 @@ import (
 	"github.com/proxops/proxops/services/projector/internal/store"
 )
 
-// What one atomic batch may hold: nats-server takes a thousand messages; the bytes are held in memory here and there.
+// Bounds of a batch: nats-server takes a thousand messages; the bytes are held in memory here and there.
 const (
 	maxBatch      = 1000
 	maxBatchBytes = 16 << 20
 	// numbered is how many changes get positions at once: one lock for several batches when many wait.
 	numbered = 4 * maxBatch
+	// queryTimeout is for what one batch asks of Postgres.
+	queryTimeout = 30 * time.Second
 	// headerRoom is what the headers of a message may take of its maximal size.
 	headerRoom = 1 << 10
 )
@@ -42,6 +44,8 @@ type source struct {
 
 // next returns the next batch, or nil if there is nothing to publish now.
 func (s *source) next(ctx context.Context) (*batch, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
 	q := store.New(s.session)
 	if s.known < s.after+maxBatch {
 		pending, err := q.RelayPending(ctx)

@@ -16,9 +16,9 @@ import (
 )
 
 // BenchmarkRelay measures the relay against the same bytes published in raw atomic batches of 1000, one after the other, on the same kind of
-// stream of the same server, which syncs to disk always.
+// stream of the same server, which syncs to disk always. Of several turns the best of each counts, as others may use the machine too.
 func BenchmarkRelay(b *testing.B) {
-	const n, rounds = 20_000, 4
+	const n, rounds = 10_000, 6
 	s, err := localnats.Start(b.Context(), localnats.Config{StoreDir: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
@@ -26,7 +26,7 @@ func BenchmarkRelay(b *testing.B) {
 	b.Cleanup(func() { _ = s.Close() })
 	nc := natstest.Join(b, s, localnats.Admin)
 	for b.Loop() {
-		var relayed, raw time.Duration
+		relayed, raw := time.Hour, time.Hour
 		for range rounds {
 			w := newWorld(b)
 			w.exec(`INSERT INTO backup_routines (endpoint_id, job_id) SELECT 1, 'job-' || i FROM generate_series(1, 4000) i`)
@@ -42,7 +42,7 @@ func BenchmarkRelay(b *testing.B) {
 			begin := time.Now()
 			stop := start(b, w.relay(nc))
 			events := ends(b, nc, n)
-			relayed += time.Since(begin)
+			relayed = min(relayed, time.Since(begin))
 			stop()
 			messages := rawMessages(b, nc.JetStream(), events)
 			empty(b, nc)
@@ -52,10 +52,10 @@ func BenchmarkRelay(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			raw += time.Since(begin)
+			raw = min(raw, time.Since(begin))
 		}
-		b.ReportMetric(rounds*n/relayed.Seconds(), "events/s")
-		b.ReportMetric(rounds*n/raw.Seconds(), "floor_events/s")
+		b.ReportMetric(n/relayed.Seconds(), "events/s")
+		b.ReportMetric(n/raw.Seconds(), "floor_events/s")
 		b.ReportMetric(raw.Seconds()/relayed.Seconds(), "of_floor")
 	}
 }

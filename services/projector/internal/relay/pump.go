@@ -89,13 +89,19 @@ func (r *Relay) publish(ctx context.Context, b *batch) error {
 	if err := r.step("published"); err != nil {
 		return err
 	}
-	if err := store.New(r.Pool).RelayPublished(ctx, b.last()); err != nil {
+	if err := r.record(ctx, b.last()); err != nil {
 		return fmt.Errorf("record that events were published up to %d: %w", b.last(), err)
 	}
 	r.metrics.events.Add(float64(len(b.messages)))
 	r.metrics.position.Set(float64(b.last()))
 	r.metrics.delay.Observe(time.Since(b.oldest).Seconds())
 	return r.step("recorded")
+}
+
+func (r *Relay) record(ctx context.Context, position int64) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	return store.New(r.Pool).RelayPublished(ctx, position)
 }
 
 func (r *Relay) publishBatch(ctx context.Context, messages []*nats.Msg) error {

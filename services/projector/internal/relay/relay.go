@@ -30,6 +30,7 @@ type Relay struct {
 	Check time.Duration
 
 	retry   time.Duration // after a failure, or while another relay works
+	idle    time.Duration // after which Postgres takes the lock from a relay that says nothing
 	metrics metrics
 	said    string             // the last trouble that was logged
 	step    func(string) error // tests end the relay between its steps
@@ -62,6 +63,9 @@ func (r *Relay) defaults() {
 	if r.retry == 0 {
 		r.retry = time.Second
 	}
+	if r.idle == 0 {
+		r.idle = time.Minute
+	}
 	if r.step == nil {
 		r.step = func(string) error { return nil }
 	}
@@ -86,6 +90,11 @@ func (r *Relay) lead(ctx context.Context) error {
 		defer cancel()
 		_ = session.Close(closing)
 	}()
+	// A relay asks for work all the time. One whose machine died or stands still must not keep the lock until TCP notices.
+	limits := fmt.Sprintf("SET idle_session_timeout = %d; SET idle_in_transaction_session_timeout = %[1]d", r.idle.Milliseconds())
+	if _, err := session.Exec(ctx, limits); err != nil {
+		return fmt.Errorf("limit the session of the relay's lock: %w", err)
+	}
 	for {
 		leading, err := store.New(session).RelayLead(ctx)
 		if err != nil {

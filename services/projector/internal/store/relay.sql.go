@@ -214,8 +214,10 @@ func (q *Queries) RelayNodes(ctx context.Context, ids []int32) ([]RelayNodesRow,
 }
 
 const relayNumber = `-- name: RelayNumber :one
-WITH taken AS (
-    DELETE FROM outbox WHERE change_id IN (SELECT o.change_id FROM outbox o ORDER BY o.change_id LIMIT $1)
+WITH edge AS (
+    SELECT coalesce((SELECT o.change_id FROM outbox o ORDER BY o.change_id OFFSET $1::integer - 1 LIMIT 1), 9223372036854775807) AS change_id
+), taken AS (
+    DELETE FROM outbox WHERE change_id <= (SELECT e.change_id FROM edge e)
     RETURNING change_id
 ), numbered AS (
     INSERT INTO event_positions (position, change_id)

@@ -1,6 +1,9 @@
 package render
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // eachField calls fn with every name and value of a JSON object, as they are written; names keep their escapes. It trusts that the text is
 // valid JSON, as what comes out of a jsonb column is: it finds ends, it does not check what lies between.
@@ -83,12 +86,18 @@ func valueLength(s string) int {
 
 // stringLength returns the length of the string that s begins with, quotes included.
 func stringLength(s string) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
+	for n := 1; n < len(s); {
+		quote := strings.IndexByte(s[n:], '"')
+		if quote < 0 {
+			break
+		}
+		n += quote
+		escapes := 0
+		for i := n - 1; i > 0 && s[i] == '\\'; i-- {
+			escapes++
+		}
+		if n++; escapes%2 == 0 {
+			return n
 		}
 	}
 	return len(s)

@@ -5,8 +5,10 @@ SELECT last_position FROM relay_state FOR UPDATE;
 -- name: RelayNumber :one
 -- Gives the next positions to the oldest changes of the outbox, and returns how far positions go now. Changes of one object commit in the
 -- order of their ids, as the writers of an endpoint wait for each other, so a position never overtakes one of the same object.
-WITH taken AS (
-    DELETE FROM outbox WHERE change_id IN (SELECT o.change_id FROM outbox o ORDER BY o.change_id LIMIT sqlc.arg(batch))
+WITH edge AS (
+    SELECT coalesce((SELECT o.change_id FROM outbox o ORDER BY o.change_id OFFSET sqlc.arg(batch)::integer - 1 LIMIT 1), 9223372036854775807) AS change_id
+), taken AS (
+    DELETE FROM outbox WHERE change_id <= (SELECT e.change_id FROM edge e)
     RETURNING change_id
 ), numbered AS (
     INSERT INTO event_positions (position, change_id)
