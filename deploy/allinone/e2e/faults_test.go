@@ -21,7 +21,7 @@ const patience = 2 * time.Second // for an answer of a cluster: slow ones are ne
 func TestNoFaultMakesAJobStale(t *testing.T) {
 	t.Parallel()
 	l := bareLab(t)
-	l.startProjector(t)
+	l.startProjector(t, nil)
 	l.startPoller(t, func(cfg *poller.Config) { cfg.Timeout = patience })
 	l.startAPI(t)
 	// Slow faults cost time and hardly any work, so they have a cluster of their own.

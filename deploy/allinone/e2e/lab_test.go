@@ -49,7 +49,7 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := bareLab(t)
-	l.startProjector(t)
+	l.startProjector(t, nil)
 	l.startPoller(t, nil)
 	l.startAPI(t)
 	return l
@@ -160,10 +160,15 @@ func (s *service) stop(t *testing.T) {
 	})
 }
 
-func (l *lab) startProjector(t *testing.T) {
+// startProjector starts a projector; change may alter its configuration.
+func (l *lab) startProjector(t *testing.T, change func(*projector.Config)) {
 	t.Helper()
+	cfg := projector.Config{DatabaseURL: l.url, NATSURL: l.nats.URL(localnats.Projector)}
+	if change != nil {
+		change(&cfg)
+	}
 	l.projector = start("projector", func(ctx context.Context) error {
-		return projector.Run(ctx, projector.Config{DatabaseURL: l.url, NATSURL: l.nats.URL(localnats.Projector)}, projector.Deps{Log: l.log.of("projector")})
+		return projector.Run(ctx, cfg, projector.Deps{Log: l.log.of("projector")})
 	})
 }
 

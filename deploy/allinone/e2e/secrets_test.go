@@ -123,9 +123,9 @@ func (l *lab) searchStreams(ctx context.Context, t *testing.T) {
 				continue // a task that was done, or a message that was rolled up
 			}
 			texts := [][]byte{m.Data, []byte(fmt.Sprint(m.Header))}
-			var any emptypb.Empty
-			if bus.Decode(m.Data, &any) == nil {
-				plain, err := proto.Marshal(&any)
+			var unknown emptypb.Empty // keeps all fields of whatever message it is
+			if bus.Decode(m.Data, &unknown) == nil {
+				plain, err := proto.Marshal(&unknown)
 				if err != nil {
 					t.Fatal(err)
 				}
