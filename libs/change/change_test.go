@@ -107,3 +107,44 @@ func TestReprsAreTheDisplaysOfJobs(t *testing.T) {
 		}
 	}
 }
+
+func TestDiffStatesNamesWhatDiffNames(t *testing.T) {
+	at := time.Date(2026, 4, 2, 2, 0, 0, 0, time.UTC)
+	base := RoutineState{JobID: "a", NextRun: &at, KeepLast: new(int32(3)), RawConfig: json.RawMessage(`{"a":1,"b":[1e3]}`), Tags: []string{"x"}}
+	for name, edit := range map[string]func(*RoutineState){
+		"nothing": func(*RoutineState) {},
+		"the spelling": func(s *RoutineState) {
+			s.NextRun, s.KeepLast, s.RawConfig, s.Tags = new(at), new(int32(3)), json.RawMessage(`{"b": [1000], "a": 1}`), []string{"x"}
+		},
+		"a pointer":   func(s *RoutineState) { s.KeepLast = nil },
+		"its value":   func(s *RoutineState) { s.KeepLast = new(int32(4)) },
+		"a time":      func(s *RoutineState) { s.NextRun = new(at.Add(time.Second)) },
+		"a JSON":      func(s *RoutineState) { s.RawConfig = json.RawMessage(`{"a":1,"b":[]}`) },
+		"many fields": func(s *RoutineState) { s.Tags, s.JobID, s.Enabled, s.NextRun = nil, "b", true, nil },
+	} {
+		after := base
+		edit(&after)
+		pre, post := mustMarshal(t, base), mustMarshal(t, after)
+		want, err := Diff(pre, post)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := DiffStates(&base, &after); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v (%v), want %v", name, got, err, want)
+		}
+	}
+	broken := base
+	broken.RawConfig = json.RawMessage(`{"a":`)
+	if _, err := DiffStates(&base, &broken); err == nil || !strings.Contains(err.Error(), "raw_config") {
+		t.Errorf("a broken document is compared: %v", err)
+	}
+}
+
+func mustMarshal(t *testing.T, v any) json.RawMessage {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

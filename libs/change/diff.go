@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Diff names the fields in which two flat states differ, sorted. Values are compared as Postgres compares jsonb: the order of keys and the
@@ -38,6 +39,35 @@ func Diff(pre, post json.RawMessage) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// DiffStates is Diff for two states that are not encoded yet: pointers to structs of one type whose fields have JSON names.
+func DiffStates[S any](before, after *S) ([]string, error) {
+	a, b := reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem()
+	var names []string
+	for i := range a.NumField() {
+		same, err := sameValue(a.Field(i).Interface(), b.Field(i).Interface())
+		name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
+		if err != nil {
+			return nil, fmt.Errorf("compare %s: %w", name, err)
+		}
+		if !same {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func sameValue(a, b any) (bool, error) {
+	switch a := a.(type) {
+	case json.RawMessage:
+		return Same(a, b.(json.RawMessage))
+	case *time.Time:
+		b := b.(*time.Time)
+		return a == b || a != nil && b != nil && a.Equal(*b), nil
+	}
+	return reflect.DeepEqual(a, b), nil
 }
 
 // Same says whether two JSON documents have the same value in the sense of Diff. No document at all equals null.

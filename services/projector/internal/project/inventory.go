@@ -279,7 +279,7 @@ func (r *run) relink(ctx context.Context) error {
 	}
 	// The counts of the result are those of the inventory.
 	counted := r.result
-	w := &writer[store.Replication]{run: r, table: t}
+	w := &writer[store.Replication, change.ReplicationState]{run: r, table: t}
 	changed := make([]store.Replication, 0, len(ids))
 	for _, n := range nodes {
 		old := rows[n.ID]

@@ -15,7 +15,7 @@ import (
 )
 
 // table is one kind of job: its rows, and how a snapshot's jobs become rows.
-type table[R any] interface {
+type table[R, S any] interface {
 	objectType() change.ObjectType
 	// entries are the jobs of the snapshot.
 	entries() []entry
@@ -33,7 +33,7 @@ type table[R any] interface {
 	// common gives access to what rows of all kinds have.
 	common(row *R) common
 	// state is the flat state of a row.
-	state(row *R, tags []string) any
+	state(row *R, tags []string) *S
 	repr(row *R) string
 	copy(ctx context.Context, rows []R) error
 	update(ctx context.Context, rows []R) error
@@ -67,7 +67,7 @@ const (
 var volatile = []string{"next_run", "stale_since"}
 
 // writeJobs makes the rows of one kind what the snapshot says, with one change row for each job that changed.
-func writeJobs[R any](ctx context.Context, r *run, t table[R]) error {
+func writeJobs[R, S any](ctx context.Context, r *run, t table[R, S]) error {
 	heads, err := t.heads(ctx)
 	if err != nil {
 		return fmt.Errorf("read the rows: %w", err)
@@ -95,7 +95,7 @@ func writeJobs[R any](ctx context.Context, r *run, t table[R]) error {
 			return fmt.Errorf("read %d rows whole: %w", len(ids), err)
 		}
 	}
-	w := &writer[R]{run: r, table: t, changes: make([]change.Row, 0, len(d.fresh)+len(ids))}
+	w := &writer[R, S]{run: r, table: t, changes: make([]change.Row, 0, len(d.fresh)+len(ids))}
 	r.result.Unchanged = d.unchanged
 	for _, step := range []func() error{
 		func() error { return w.create(ctx, d.fresh, jobs) },
@@ -111,13 +111,13 @@ func writeJobs[R any](ctx context.Context, r *run, t table[R]) error {
 }
 
 // writer writes rows of one kind and collects their changes.
-type writer[R any] struct {
+type writer[R, S any] struct {
 	run     *run
-	table   table[R]
+	table   table[R, S]
 	changes []change.Row
 }
 
-func (w *writer[R]) create(ctx context.Context, fresh []int, jobs []entry) error {
+func (w *writer[R, S]) create(ctx context.Context, fresh []int, jobs []entry) error {
 	if len(fresh) == 0 {
 		return nil
 	}
@@ -147,7 +147,7 @@ func (w *writer[R]) create(ctx context.Context, fresh []int, jobs []entry) error
 }
 
 // created records that these rows are new.
-func (w *writer[R]) created(rows []R) error {
+func (w *writer[R, S]) created(rows []R) error {
 	for i := range rows {
 		post, err := json.Marshal(w.table.state(&rows[i], nil))
 		if err != nil {
@@ -159,7 +159,7 @@ func (w *writer[R]) created(rows []R) error {
 }
 
 // compare writes the rows that differ from their jobs, and only the hashes of those that do not.
-func (w *writer[R]) compare(ctx context.Context, pairs []pair, rows map[int32]stored[R], jobs []entry) error {
+func (w *writer[R, S]) compare(ctx context.Context, pairs []pair, rows map[int32]stored[R], jobs []entry) error {
 	var changed []R
 	var ids []int32
 	var hashes [][]byte
@@ -199,7 +199,7 @@ func (w *writer[R]) compare(ctx context.Context, pairs []pair, rows map[int32]st
 }
 
 // mirror makes a row an active one that holds what the snapshot says.
-func (w *writer[R]) mirror(row *R, job int, hash []byte) error {
+func (w *writer[R, S]) mirror(row *R, job int, hash []byte) error {
 	c := w.table.common(row)
 	*c.status, *c.hash, *c.seen, *c.staleSince, *c.lastUpdated = active, hash, true, nil, w.run.now
 	return w.table.mirror(row, job)
@@ -207,22 +207,23 @@ func (w *writer[R]) mirror(row *R, job int, hash []byte) error {
 
 // changed records the difference between two states of a row, if there is one. The new row still has the version that was read: the update
 // counts it up.
-func (w *writer[R]) changed(before, after *R, tags []string) (bool, error) {
-	pre, err := json.Marshal(w.table.state(before, tags))
+func (w *writer[R, S]) changed(before, after *R, tags []string) (bool, error) {
+	was, is := w.table.state(before, tags), w.table.state(after, tags)
+	names, err := change.DiffStates(was, is)
 	if err != nil {
-		return false, fmt.Errorf("encode the row: %w", err)
-	}
-	post, err := json.Marshal(w.table.state(after, tags))
-	if err != nil {
-		return false, fault.Wrap(fault.Invalid, err, "encode the job")
-	}
-	names, err := change.Diff(pre, post)
-	if err != nil {
-		return false, err
+		return false, fault.New(fault.Invalid, "%w", err)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(volatile, name) })
 	if len(names) == 0 {
 		return false, nil
+	}
+	pre, err := json.Marshal(was)
+	if err != nil {
+		return false, fmt.Errorf("encode the row: %w", err)
+	}
+	post, err := json.Marshal(is)
+	if err != nil {
+		return false, fault.Wrap(fault.Invalid, err, "encode the job")
 	}
 	event := change.EventOf(change.Update, *w.table.common(before).status, *w.table.common(after).status)
 	switch event {
@@ -239,7 +240,7 @@ func (w *writer[R]) changed(before, after *R, tags []string) (bool, error) {
 }
 
 // stale marks the rows whose jobs are proved to be gone.
-func (w *writer[R]) stale(ctx context.Context, vanished []head, rows map[int32]stored[R]) error {
+func (w *writer[R, S]) stale(ctx context.Context, vanished []head, rows map[int32]stored[R]) error {
 	if len(vanished) == 0 {
 		return nil
 	}
@@ -271,7 +272,7 @@ func (w *writer[R]) stale(ctx context.Context, vanished []head, rows map[int32]s
 }
 
 // record completes a change row with what the row of the job says.
-func (w *writer[R]) record(row *R, c change.Row) {
+func (w *writer[R, S]) record(row *R, c change.Row) {
 	cols := w.table.common(row)
 	c.Time = *cols.lastUpdated
 	c.ObjectType = w.table.objectType()

@@ -169,7 +169,7 @@ func cluster(name string, standalone bool) string {
 	return "cluster " + name
 }
 
-// finish records that the reading was applied.
+// finish records that the reading was applied, and settles its part of the claim.
 func (r *run) finish(ctx context.Context) error {
 	s := r.snapshot
 	err := r.q.SnapshotApplied(ctx, store.SnapshotAppliedParams{
@@ -179,19 +179,12 @@ func (r *run) finish(ctx context.Context) error {
 		Digest:      s.GetDigest(),
 		ObjectCount: int32(s.GetCount()),
 		At:          r.now,
-	})
-	if err != nil {
-		return fmt.Errorf("record the reading: %w", err)
-	}
-	err = r.q.SnapshotSettle(ctx, store.SnapshotSettleParams{
-		EndpointID:  r.endpoint,
-		Kind:        r.kind,
 		ClusterName: text(s.GetIdentity().GetName()),
 		Standalone:  s.GetIdentity().GetStandalone(),
 		Recovered:   s.GetKind() != proxopsv1.Kind_KIND_INVENTORY,
 	})
 	if err != nil {
-		return fmt.Errorf("settle the claim: %w", err)
+		return fmt.Errorf("record the reading: %w", err)
 	}
 	return nil
 }

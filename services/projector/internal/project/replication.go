@@ -129,7 +129,7 @@ func (t *replications) common(row *store.Replication) common {
 	}
 }
 
-func (t *replications) state(row *store.Replication, tags []string) any {
+func (t *replications) state(row *store.Replication, tags []string) *change.ReplicationState {
 	return &change.ReplicationState{
 		Endpoint:       row.EndpointID,
 		ReplicationID:  row.ReplicationID,

@@ -145,7 +145,7 @@ func (t *routines) common(row *store.BackupRoutine) common {
 	}
 }
 
-func (t *routines) state(row *store.BackupRoutine, tags []string) any {
+func (t *routines) state(row *store.BackupRoutine, tags []string) *change.RoutineState {
 	return &change.RoutineState{
 		Endpoint:               row.EndpointID,
 		JobID:                  row.JobID,

@@ -11,8 +11,15 @@ import (
 )
 
 const snapshotApplied = `-- name: SnapshotApplied :exec
+WITH claim AS (
+    UPDATE endpoint_states
+    SET claim_pending = array_remove(claim_pending, $2::text), cluster_name = $7, standalone = $8,
+        failures = CASE WHEN $9::boolean THEN 0 ELSE failures END,
+        next_attempt_at = CASE WHEN $9::boolean THEN NULL ELSE next_attempt_at END
+    WHERE endpoint_states.endpoint_id = $1::integer
+)
 INSERT INTO sync_states AS s (endpoint_id, kind, applied_generation, digest, object_count, last_seen, status, since)
-VALUES ($1, $2, $3, $4, $5, $6::timestamptz, 'ok', $6::timestamptz)
+VALUES ($1::integer, $2::text, $3, $4, $5, $6::timestamptz, 'ok', $6::timestamptz)
 ON CONFLICT (endpoint_id, kind) DO UPDATE SET
     applied_generation = excluded.applied_generation, digest = excluded.digest, object_count = excluded.object_count,
     last_seen = excluded.last_seen, status = 'ok', since = CASE WHEN s.status = 'ok' THEN s.since ELSE excluded.since END,
@@ -26,9 +33,13 @@ type SnapshotAppliedParams struct {
 	Digest      []byte
 	ObjectCount int32
 	At          time.Time
+	ClusterName string
+	Standalone  bool
+	Recovered   bool
 }
 
-// Warnings stay: the report of the run brings them, before or after.
+// Pins the identity with the first snapshot, and forgets failures when a job list was read. Warnings stay: the report of the run brings them,
+// before or after.
 func (q *Queries) SnapshotApplied(ctx context.Context, arg SnapshotAppliedParams) error {
 	_, err := q.db.Exec(ctx, snapshotApplied,
 		arg.EndpointID,
@@ -37,34 +48,9 @@ func (q *Queries) SnapshotApplied(ctx context.Context, arg SnapshotAppliedParams
 		arg.Digest,
 		arg.ObjectCount,
 		arg.At,
-	)
-	return err
-}
-
-const snapshotSettle = `-- name: SnapshotSettle :exec
-UPDATE endpoint_states
-SET claim_pending = array_remove(claim_pending, $1::text), cluster_name = $2, standalone = $3,
-    failures = CASE WHEN $4::boolean THEN 0 ELSE failures END,
-    next_attempt_at = CASE WHEN $4::boolean THEN NULL ELSE next_attempt_at END
-WHERE endpoint_id = $5
-`
-
-type SnapshotSettleParams struct {
-	Kind        string
-	ClusterName string
-	Standalone  bool
-	Recovered   bool
-	EndpointID  int32
-}
-
-// Pins the identity with the first snapshot, and forgets failures when a job list was read.
-func (q *Queries) SnapshotSettle(ctx context.Context, arg SnapshotSettleParams) error {
-	_, err := q.db.Exec(ctx, snapshotSettle,
-		arg.Kind,
 		arg.ClusterName,
 		arg.Standalone,
 		arg.Recovered,
-		arg.EndpointID,
 	)
 	return err
 }

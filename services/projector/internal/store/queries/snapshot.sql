@@ -6,18 +6,18 @@ FROM endpoint_states s LEFT JOIN sync_states k ON k.endpoint_id = s.endpoint_id 
 WHERE s.endpoint_id = @endpoint_id;
 
 -- name: SnapshotApplied :exec
--- Warnings stay: the report of the run brings them, before or after.
+-- Pins the identity with the first snapshot, and forgets failures when a job list was read. Warnings stay: the report of the run brings them,
+-- before or after.
+WITH claim AS (
+    UPDATE endpoint_states
+    SET claim_pending = array_remove(claim_pending, @kind::text), cluster_name = @cluster_name, standalone = @standalone,
+        failures = CASE WHEN @recovered::boolean THEN 0 ELSE failures END,
+        next_attempt_at = CASE WHEN @recovered::boolean THEN NULL ELSE next_attempt_at END
+    WHERE endpoint_states.endpoint_id = @endpoint_id::integer
+)
 INSERT INTO sync_states AS s (endpoint_id, kind, applied_generation, digest, object_count, last_seen, status, since)
-VALUES (@endpoint_id, @kind, @generation, @digest, @object_count, @at::timestamptz, 'ok', @at::timestamptz)
+VALUES (@endpoint_id::integer, @kind::text, @generation, @digest, @object_count, @at::timestamptz, 'ok', @at::timestamptz)
 ON CONFLICT (endpoint_id, kind) DO UPDATE SET
     applied_generation = excluded.applied_generation, digest = excluded.digest, object_count = excluded.object_count,
     last_seen = excluded.last_seen, status = 'ok', since = CASE WHEN s.status = 'ok' THEN s.since ELSE excluded.since END,
     error_kind = '', error_text = '', remedy = '', missing_privilege = '';
-
--- name: SnapshotSettle :exec
--- Pins the identity with the first snapshot, and forgets failures when a job list was read.
-UPDATE endpoint_states
-SET claim_pending = array_remove(claim_pending, @kind::text), cluster_name = @cluster_name, standalone = @standalone,
-    failures = CASE WHEN @recovered::boolean THEN 0 ELSE failures END,
-    next_attempt_at = CASE WHEN @recovered::boolean THEN NULL ELSE next_attempt_at END
-WHERE endpoint_id = @endpoint_id;
