@@ -18,6 +18,7 @@ import (
 	"github.com/proxops/proxops/libs/httpd"
 	"github.com/proxops/proxops/libs/obs"
 	"github.com/proxops/proxops/libs/postgres"
+	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/api/admin"
 	"github.com/proxops/proxops/services/api/internal/auth"
@@ -58,9 +59,6 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	cfg = cfg.withDefaults()
 	log := cmp.Or(deps.Log, obs.Discard())
 	registry := cmp.Or(deps.Metrics, prometheus.NewRegistry())
-	if _, ok := cfg.Peppers.Current(); !ok {
-		return fault.New(fault.Invalid, "no pepper for API tokens is configured")
-	}
 	ln := deps.Listener
 	if ln == nil {
 		var err error
@@ -69,6 +67,9 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		}
 	}
 	defer func() { _ = ln.Close() }() // when it was not served
+	if err := cfg.check(); err != nil {
+		return err
+	}
 	prepare := postgres.Migrate
 	if cfg.NoMigrate {
 		prepare = postgres.CheckVersion
@@ -108,6 +109,22 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	}
 	log.InfoContext(ctx, "api started", "address", ln.Addr().String(), "sites", len(cfg.SiteKeys))
 	return app.Run(ctx, parts...)
+}
+
+// check refuses a configuration that would fail only when somebody uses it.
+func (c Config) check() error {
+	if _, ok := c.Peppers.Current(); !ok {
+		return fault.New(fault.Invalid, "no pepper for API tokens is configured")
+	}
+	for site, key := range c.SiteKeys {
+		if !subjects.ValidSite(site) {
+			return fault.New(fault.Invalid, "site %q is no name of a site: use lower-case letters, digits and hyphens", site)
+		}
+		if _, err := seal.Seal(key, seal.Target{}, seal.Credentials{}); err != nil {
+			return fmt.Errorf("key of site %s: %w", site, err)
+		}
+	}
+	return nil
 }
 
 func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, log *slog.Logger) (*rest.API, error) {

@@ -77,6 +77,9 @@ func appendTime(b []byte, t time.Time) []byte {
 // appendFloat writes a float as Python does where that is JSON: 1.0 keeps its fraction.
 func appendFloat(b []byte, f float64) []byte {
 	start := len(b)
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return append(b, "null"...) // JSON has no word for it
+	}
 	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= 1e16) {
 		return strconv.AppendFloat(b, f, 'e', -1, 64)
 	}

@@ -99,7 +99,7 @@ func (p *jsonText) object(b []byte) []byte {
 // sortMembers puts the members, which lie in b from start on, into the order of their keys.
 func sortMembers(b []byte, start int, members []member) []byte {
 	// The texts may lie in an array that b has outgrown, but their bytes are those in b.
-	slices.SortFunc(members, func(x, y member) int { return bytes.Compare(x.key, y.key) })
+	slices.SortStableFunc(members, func(x, y member) int { return bytes.Compare(x.key, y.key) })
 	var out []byte
 	for i, m := range members {
 		if i > 0 {

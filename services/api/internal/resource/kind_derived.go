@@ -50,7 +50,7 @@ func (k Words) encode(p *plan, r *Resource, alias string, _ *Field, _ Shape) app
 		b = write(append(b, '"'), row)
 		for _, c := range b[start+1:] {
 			if c < ' ' || c == '"' || c == '\\' || c >= 0x80 {
-				return appendString(b[:start:start], b[start+1:])
+				return appendString(b[:start], string(b[start+1:]))
 			}
 		}
 		return append(b, '"')

@@ -32,18 +32,11 @@ type Address struct {
 
 // List answers a list request with NetBox's envelope as JSON. It takes one round trip, whatever the length of the page.
 func (s *Store) List(ctx context.Context, r *Resource, at Address, params url.Values, sel Selection) ([]byte, error) {
-	p, err := readPage(params, s.Limits)
+	form := r.plan(r.shape(sel))
+	p, q, sql, err := r.prepare(form, params, s.Limits)
 	if err != nil {
 		return nil, err
 	}
-	q := &query{r: r}
-	q.filter(params)
-	q.search(params["q"])
-	if err := q.errors.Err(); err != nil {
-		return nil, err
-	}
-	form := r.plan(r.shape(sel))
-	sql := s.listSQL(q, form, p, lastOf(params["ordering"]))
 	batch := &pgx.Batch{}
 	for i := range q.checks {
 		q.checks[i].queue(batch)
@@ -60,9 +53,32 @@ func (s *Store) List(ctx context.Context, r *Resource, at Address, params url.Va
 	return body, nil
 }
 
+// ListSQL returns the statement of a list request for whole objects, and its parameters.
+func (r *Resource) ListSQL(params url.Values, limits Limits) (sql string, args []any, err error) {
+	_, q, sql, err := r.prepare(r.plan(r.shape(Selection{})), params, limits)
+	if err != nil {
+		return "", nil, err
+	}
+	return sql, q.args, nil
+}
+
+// prepare reads the parameters of a list request.
+func (r *Resource) prepare(form *plan, params url.Values, limits Limits) (p page, q *query, sql string, err error) {
+	if p, err = readPage(params, limits); err != nil {
+		return p, nil, "", err
+	}
+	q = &query{r: r}
+	q.filter(params)
+	q.search(params["q"])
+	if err := q.errors.Err(); err != nil {
+		return p, nil, "", err
+	}
+	return p, q, listSQL(q, form, p, lastOf(params["ordering"])), nil
+}
+
 // listSQL makes one statement of the count and the page, so that both see the same rows. The page is found by ids first: joins for display
 // are made for its rows alone.
-func (s *Store) listSQL(q *query, form *plan, p page, ordering string) string {
+func listSQL(q *query, form *plan, p page, ordering string) string {
 	r := q.r
 	count := "(SELECT count(*) AS n FROM " + r.Table + " t" + q.whereSQL() + ") c"
 	terms := r.order(ordering)

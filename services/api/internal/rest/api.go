@@ -44,7 +44,7 @@ type request struct {
 	w       http.ResponseWriter
 	method  string
 	params  url.Values
-	who     *auth.Principal // nil on open routes
+	who     *auth.Principal
 	id      uuid.UUID
 	at      resource.Address
 	object  string // the last part of the path of an object
@@ -64,7 +64,6 @@ func ok(body []byte) response { return response{status: http.StatusOK, body: bod
 // route is one address, or one form of addresses.
 type route struct {
 	allow  []string
-	open   bool // no authentication
 	res    *resource.Resource
 	list   bool
 	handle func(context.Context, *request) (response, error)
@@ -81,13 +80,11 @@ var actions = map[string]auth.Action{"GET": auth.View, "HEAD": auth.View, "POST"
 
 // serve answers one request, in the order of NetBox's checks: form of the answer, who asks, what they may, method, then the handler.
 func (rt *route) serve(ctx context.Context, a *API, q *request) (response, error) {
-	if !rt.open || q.http.Header.Get("Authorization") != "" {
-		who, err := a.Auth.Authenticate(ctx, q.http.Header.Get("Authorization"), a.client(q.http))
-		if err != nil {
-			return response{}, err
-		}
-		q.who = who
+	who, err := a.Auth.Authenticate(ctx, q.http.Header.Get("Authorization"), a.client(q.http))
+	if err != nil {
+		return response{}, err
 	}
+	q.who = who
 	if action, ok := actions[q.method]; ok && rt.res != nil && !q.who.May(rt.res, action) {
 		return response{}, auth.ErrForbidden
 	}

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,17 +9,15 @@ import (
 	"mime/multipart"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/wire"
 )
 
 const (
 	// maxBody bounds the body of a request.
 	maxBody = 10 << 20
-	// maxDepth bounds how deep its JSON is nested.
-	maxDepth = 200
 	// bodyTimeout bounds how long a client may take to send it.
 	bodyTimeout = 30 * time.Second
 )
@@ -43,7 +40,11 @@ func readBody(w http.ResponseWriter, r *http.Request) (any, error) {
 	media, params, _ := mime.ParseMediaType(given)
 	switch media {
 	case "application/json":
-		return decodeJSON(body)
+		v, wrong := wire.DecodeJSON(body)
+		if wrong != "" {
+			return nil, malformed("JSON parse error - " + wrong)
+		}
+		return v, nil
 	case "multipart/form-data":
 		return decodeForm(body, params["boundary"])
 	}
@@ -52,47 +53,6 @@ func readBody(w http.ResponseWriter, r *http.Request) (any, error) {
 
 func malformed(text string) error {
 	return fault.Wrap(fault.Invalid, resource.Detail(text), "decode the body")
-}
-
-// decodeJSON decodes a JSON document, numbers as json.Number.
-func decodeJSON(body []byte) (any, error) {
-	if !utf8.Valid(body) {
-		return nil, malformed("JSON parse error - 'utf-8' codec can't decode the body: it is no UTF-8")
-	}
-	if deeper(body, maxDepth) {
-		return nil, malformed(fmt.Sprintf("JSON parse error - nested deeper than %d levels", maxDepth))
-	}
-	if !json.Valid(body) {
-		return nil, malformed("JSON parse error - " + pythonJSONError(body))
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, malformed("JSON parse error - " + err.Error())
-	}
-	return v, nil
-}
-
-// deeper says whether brackets outside of strings are nested deeper than the limit.
-func deeper(body []byte, limit int) bool {
-	depth, inString := 0, false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // decodeForm reads the plain values of a form; of repeated names the last counts.

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -69,35 +68,6 @@ func encode(v any) []byte {
 		panic(err) // only texts and lists of them come here
 	}
 	return bytes.TrimRight(b.Bytes(), "\n")
-}
-
-// parseQuery reads a query as Python does: nothing is an error, blank values count, and bad escapes stay as they are.
-func parseQuery(raw string) url.Values {
-	v := url.Values{}
-	for pair := range strings.SplitSeq(raw, "&") {
-		if pair == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		name = unescape(name)
-		v[name] = append(v[name], unescape(value))
-	}
-	return v
-}
-
-var badEscape = regexp.MustCompile(`%([^0-9A-Fa-f]|[0-9A-Fa-f][^0-9A-Fa-f]|[0-9A-Fa-f]?$)`)
-
-func unescape(s string) string {
-	out, err := url.QueryUnescape(s)
-	for err != nil {
-		fixed := badEscape.ReplaceAllString(s, "%25$1")
-		if fixed == s {
-			return s
-		}
-		s = fixed
-		out, err = url.QueryUnescape(s)
-	}
-	return out
 }
 
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9._-]+(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?$`)

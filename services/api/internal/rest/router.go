@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/wire"
 )
 
 // methods are those that gin routes. All others are answered as one of them that no route allows.
@@ -117,7 +118,7 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, object string, rt *
 }
 
 func (a *API) run(ctx context.Context, q *request, rt *route, missing bool) (response, error) {
-	q.params = parseQuery(q.http.URL.RawQuery)
+	q.params = wire.ParseQuery(q.http.URL.RawQuery)
 	if missing {
 		return response{}, errNoPath
 	}

@@ -1,0 +1,151 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/libs/httpd"
+	"github.com/proxops/proxops/libs/localnats"
+	"github.com/proxops/proxops/libs/natstest"
+	"github.com/proxops/proxops/libs/pgtest"
+	"github.com/proxops/proxops/libs/postgres"
+	"github.com/proxops/proxops/libs/seal"
+	"github.com/proxops/proxops/proto-events/subjects"
+	"github.com/proxops/proxops/services/api"
+	"github.com/proxops/proxops/services/api/admin"
+)
+
+var peppers = admin.Peppers{1: seal.Secret(strings.Repeat("pepper", 8))}
+
+// TestRunServesAndTellsOfChangedEndpoints starts the service on real servers, as a process would, and uses it as a client.
+func TestRunServesAndTellsOfChangedEndpoints(t *testing.T) {
+	opener, err := seal.LoadOrCreate(filepath.Join(t.TempDir(), "site.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]string{"default": opener.PublicKey()}
+	nats, databaseURL := natstest.Start(t), pgtest.URL(t)
+	pool, err := postgres.Open(t.Context(), databaseURL, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	if _, err := admin.CreateUser(t.Context(), pool, admin.NewUser{Name: "admin", Superuser: true}); err != nil {
+		t.Fatal(err)
+	}
+	token, err := admin.CreateToken(t.Context(), pool, peppers, "admin", admin.NewToken{Version: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := admin.AddEndpoint(t.Context(), pool, keys, map[string]any{"name": "one", "domain": "pve.example.com", "username": "a@pam", "password": "x", "enabled": false}); err != nil {
+		t.Fatal(err)
+	}
+	b := natstest.Join(t, nats, localnats.Projector)
+	hints, err := b.Conn().SubscribeSync(subjects.ControlEndpoints)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+
+	ln, err := httpd.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- api.Run(ctx, api.Config{DatabaseURL: databaseURL, NATSURL: nats.URL(localnats.API), SiteKeys: keys, Peppers: peppers}, api.Deps{Listener: ln})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	base := "http://" + ln.Addr().String()
+	page := call(t, token, http.MethodGet, base+"/api/plugins/proxbox/endpoints/proxmox/?name=one", "")
+	results, _ := page["results"].([]any)
+	if len(results) != 1 {
+		t.Fatalf("list: %v", page)
+	}
+	if got, _ := results[0].(map[string]any)["has_credentials"].(bool); !got {
+		t.Error("the endpoint has lost its credentials")
+	}
+	call(t, token, http.MethodPatch, base+"/api/plugins/proxbox/endpoints/proxmox/1/", `{"poll_interval": 30}`)
+	if _, err := hints.NextMsg(5 * time.Second); err != nil {
+		t.Errorf("no hint after a change of an endpoint: %v", err)
+	}
+}
+
+func call(t *testing.T, token seal.Secret, method, url, body string) map[string]any {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out map[string]any
+	if err := json.Unmarshal(text, &out); err != nil || res.StatusCode >= 300 {
+		t.Fatalf("%s %s: %s %s %v", method, url, res.Status, text, err)
+	}
+	return out
+}
+
+func TestRunSaysInOneLineWhatIsWrong(t *testing.T) {
+	taken, err := httpd.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	good := api.Config{Listen: "127.0.0.1:0", DatabaseURL: pgtest.URL(t), NATSURL: natstest.Start(t).URL(localnats.API), SiteKeys: map[string]string{}, Peppers: peppers}
+	for name, c := range map[string]struct {
+		change func(*api.Config)
+		kind   fault.Kind
+	}{
+		"no pepper":          {func(c *api.Config) { c.Peppers = nil }, fault.Invalid},
+		"port taken":         {func(c *api.Config) { c.Listen = taken.Addr().String() }, fault.Conflict},
+		"database is away":   {func(c *api.Config) { c.DatabaseURL = "postgres://a:b@127.0.0.1:1/x" }, fault.Unavailable},
+		"NATS is away":       {func(c *api.Config) { c.NATSURL = "nats://127.0.0.1:1" }, fault.Unavailable},
+		"site key is no key": {func(c *api.Config) { c.SiteKeys["default"] = "nonsense" }, fault.Invalid},
+	} {
+		cfg := good
+		cfg.SiteKeys = map[string]string{}
+		c.change(&cfg)
+		err := api.Run(t.Context(), cfg, api.Deps{})
+		if fault.KindOf(err) != c.kind || err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v (%v), want one line that is %v", name, err, fault.KindOf(err), c.kind)
+		}
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Run(t.Context(), api.Config{}, api.Deps{Listener: ln}); err == nil {
+		t.Error("an empty configuration is taken")
+	}
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Error("a listener is left open after a failure")
+	}
+}

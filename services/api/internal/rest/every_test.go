@@ -1,0 +1,154 @@
+package rest_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/proxops/proxops/libs/pgtest"
+)
+
+// TestEveryFilterAndOrderOfEveryResourceIsGoodSQL asks each list for each of its parameters with values of every kind: none may fail inside.
+func TestEveryFilterAndOrderOfEveryResourceIsGoodSQL(t *testing.T) {
+	w := newWorld(t)
+	w.jobs()
+	for _, r := range w.api.Store.Set.All {
+		t.Run(r.Name, func(t *testing.T) {
+			list := "/api/" + r.Path + "/"
+			filters := r.Filters()
+			if len(filters) < 20 {
+				t.Errorf("only %d filters", len(filters))
+			}
+			for _, name := range filters {
+				for _, value := range []string{"1", "true", "2026-01-01"} {
+					if a := w.get(list + "?" + name + "=" + value + "&" + name + "=" + value); a.status != 200 && a.status != 400 {
+						t.Errorf("?%s=%s: %d %s", name, value, a.status, a.body)
+					}
+				}
+			}
+			for i := range r.Fields {
+				name := r.Fields[i].Name
+				for _, page := range []string{"", "&limit=1&offset=1", "&fields=id", "&brief=1"} {
+					if a := w.get(list + "?ordering=" + name + ",-" + name + page); a.status != 200 {
+						t.Errorf("?ordering=%s%s: %d %s", name, page, a.status, a.body)
+					}
+				}
+			}
+			w.get(list+"?q=a").want(t, 200, "")
+		})
+	}
+}
+
+// TestEveryObjectOfEveryResourceIsShownAlike holds the forms of an object against each other, and follows its address.
+func TestEveryObjectOfEveryResourceIsShownAlike(t *testing.T) {
+	w := newWorld(t)
+	w.jobs()
+	w.make("/api/plugins/proxbox/proxmox-clusters/", map[string]any{"endpoint": w.prod, "cluster": w.prodCluster, "name": "prod"})
+	for _, r := range w.api.Store.Set.All {
+		t.Run(r.Name, func(t *testing.T) {
+			list := "/api/" + r.Path + "/"
+			var page struct{ Results []json.RawMessage }
+			if err := json.Unmarshal([]byte(w.get(list).body), &page); err != nil || len(page.Results) == 0 {
+				t.Fatalf("%v, %d rows", err, len(page.Results))
+			}
+			var o struct {
+				ID           int
+				URL, Display string
+			}
+			if err := json.Unmarshal(page.Results[0], &o); err != nil || o.Display == "" {
+				t.Fatalf("%v: %s", err, page.Results[0])
+			}
+			if o.URL != w.http.URL+path(list, o.ID) {
+				t.Errorf("url %s", o.URL)
+			}
+			w.get(o.URL).want(t, 200, string(page.Results[0]))
+			for _, alias := range r.Aliases {
+				w.get("/api/"+alias+fmt.Sprintf("/%d/", o.ID)).want(t, 200, string(page.Results[0]))
+			}
+			patched := w.ask("PATCH", o.URL, map[string]any{"bogus": 1, "id": 99, "created": "x", "display": "y"})
+			patched.want(t, 200, "")
+			if a, b := stable(t, patched.body), stable(t, string(page.Results[0])); a != b {
+				t.Errorf("a write of nothing changed something:\n%s\n%s", a, b)
+			}
+			if n := w.exec("SELECT count(*) FROM changes WHERE object_type_id = $1 AND action = 'update'", int(r.Type)); n != 0 {
+				t.Errorf("a write of nothing made %d change rows", n)
+			}
+			options := w.ask("OPTIONS", o.URL, nil)
+			actions := options.json(t)["actions"].(map[string]any)["PUT"].(map[string]any)
+			for name := range w.get(o.URL).json(t) {
+				if actions[name] == nil {
+					t.Errorf("OPTIONS does not know %s", name)
+				}
+			}
+			w.ask("OPTIONS", path(list, 999), nil).want(t, 200, "")
+		})
+	}
+}
+
+// stable is an object without the time of its last write.
+func stable(t *testing.T, body string) string {
+	t.Helper()
+	before, after, ok := strings.Cut(body, `"last_updated":"`)
+	if !ok {
+		t.Fatal(body)
+	}
+	_, after, _ = strings.Cut(after, `"`)
+	return before + after
+}
+
+// counter counts the statements that a pool sends.
+type counter struct{ n atomic.Int32 }
+
+func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	c.n.Add(1)
+	return ctx
+}
+func (*counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (c *counter) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return ctx
+}
+
+func (c *counter) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) { c.n.Add(1) }
+func (*counter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)       {}
+
+func TestAPageCostsTheSameStatementsWhateverItsLength(t *testing.T) {
+	cfg, err := pgxpool.ParseConfig(pgtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &counter{}
+	cfg.ConnConfig.Tracer = c
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	s := serveOn(t, pool)
+	s.exec(`INSERT INTO endpoints (name, domain) SELECT 'e' || n, 'e.example.com' FROM generate_series(1, 5) n`)
+	s.exec(`INSERT INTO clusters (name) VALUES ('c')`)
+	s.exec(`INSERT INTO nodes (endpoint_id, name) SELECT n, 'n' FROM generate_series(1, 5) n`)
+	s.exec(`INSERT INTO tags (name, slug) SELECT 't' || n, 't' || n FROM generate_series(1, 5) n`)
+	s.exec(`INSERT INTO backup_routines (endpoint_id, job_id, node_id) SELECT 1 + n % 5, 'j' || n, 1 + n % 5 FROM generate_series(1, 500) n`)
+	s.exec(`INSERT INTO tagged_items SELECT 1, n, 1 + n % 5 FROM generate_series(1, 500) n`)
+	cost := func(query string) int32 {
+		s.get(routinesPath + "?" + query) // prepares its statements
+		before := c.n.Load()
+		if rows := len(s.get(routinesPath + "?" + query).results(t)); rows == 0 {
+			t.Errorf("?%s: no rows", query)
+		}
+		return c.n.Load() - before
+	}
+	for query, want := range map[string]int32{"": 2, "status=active&q=j": 2, "node_id=1&endpoint=e1&endpoint=e2": 4} { // one is the token's
+		one, all := cost("limit=1&"+query), cost("limit=500&"+query)
+		if one != all || all != want {
+			t.Errorf("?%s: %d statements for one row, %d for all, want %d", query, one, all, want)
+		}
+	}
+}
