@@ -37,7 +37,8 @@ type table[R, S any] interface {
 	repr(row *R) string
 	copy(ctx context.Context, rows []R) error
 	update(ctx context.Context, rows []R) error
-	confirm(ctx context.Context, ids []int32, hashes [][]byte) error
+	// confirm writes what is no part of the content: the hash, and the next run.
+	confirm(ctx context.Context, rows []confirmed[R]) error
 	stale(ctx context.Context, ids []int32) (int64, error)
 }
 
@@ -45,6 +46,11 @@ type table[R, S any] interface {
 type stored[R any] struct {
 	row  R
 	tags []string
+}
+
+// confirmed is a row that turned out to hold what the snapshot says.
+type confirmed[R any] struct {
+	before, after R
 }
 
 // common points at the columns that rows of all kinds have. nextRun is nil where there is none.
@@ -158,11 +164,10 @@ func (w *writer[R, S]) created(rows []R) error {
 	return nil
 }
 
-// compare writes the rows that differ from their jobs, and only the hashes of those that do not.
+// compare writes the rows that differ from their jobs. Those that do not are only confirmed.
 func (w *writer[R, S]) compare(ctx context.Context, pairs []pair, rows map[int32]stored[R], jobs []entry) error {
 	var changed []R
-	var ids []int32
-	var hashes [][]byte
+	var same []confirmed[R]
 	for _, p := range pairs {
 		old, ok := rows[p.id]
 		if !ok {
@@ -180,13 +185,12 @@ func (w *writer[R, S]) compare(ctx context.Context, pairs []pair, rows map[int32
 			changed = append(changed, row)
 			continue
 		}
-		ids = append(ids, p.id)
-		hashes = append(hashes, jobs[p.job].hash)
+		same = append(same, confirmed[R]{old.row, row})
 	}
-	w.run.result.Unchanged += len(ids)
-	if len(ids) > 0 {
-		if err := w.table.confirm(ctx, ids, hashes); err != nil {
-			return fmt.Errorf("confirm %d rows: %w", len(ids), err)
+	w.run.result.Unchanged += len(same)
+	if len(same) > 0 {
+		if err := w.table.confirm(ctx, same); err != nil {
+			return fmt.Errorf("confirm %d rows: %w", len(same), err)
 		}
 	}
 	if len(changed) == 0 {

@@ -63,6 +63,22 @@ func TestANextRunThatHasPassedIsRenewedWithoutAChange(t *testing.T) {
 	}
 }
 
+func TestANextRunWrittenByHandIsRestored(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	e := l.endpoint("lab")
+	told := time.Now().UTC().Add(time.Hour).Truncate(time.Second)
+	s := routinesOf(e, routine("a", func(j *proxopsv1.BackupRoutine) { j.NextRun = stamp(told) }))
+	l.apply(s)
+	l.exec(`UPDATE backup_routines SET next_run = '2099-01-01', version = 2, content_hash = NULL`)
+	l.exec(`UPDATE sync_states SET digest = NULL`)
+	if r := l.apply(s); counts(r) != [5]int{0, 0, 1, 0, 0} {
+		t.Errorf("%v", r)
+	}
+	equal(l, "next run", nextRun(l, "a"), &told)
+	equal(l, "version", one[int](l, `SELECT version FROM backup_routines`), 2)
+}
+
 func TestNextRunIsComputedInTheZoneOfTheEndpoint(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

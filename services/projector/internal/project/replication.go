@@ -182,7 +182,11 @@ func (t *replications) update(ctx context.Context, rows []store.Replication) err
 	return failed
 }
 
-func (t *replications) confirm(ctx context.Context, ids []int32, hashes [][]byte) error {
+func (t *replications) confirm(ctx context.Context, rows []confirmed[store.Replication]) error {
+	ids, hashes := make([]int32, len(rows)), make([][]byte, len(rows))
+	for i, row := range rows {
+		ids[i], hashes[i] = row.after.ID, row.after.ContentHash
+	}
 	return t.run.q.ReplicationConfirm(ctx, ids, hashes)
 }
 

@@ -216,8 +216,20 @@ func (t *routines) update(ctx context.Context, rows []store.BackupRoutine) error
 	return failed
 }
 
-func (t *routines) confirm(ctx context.Context, ids []int32, hashes [][]byte) error {
-	return t.run.q.RoutineConfirm(ctx, ids, hashes)
+// confirm also restores next runs: a user may have written one, and it may be so late that it never passes.
+func (t *routines) confirm(ctx context.Context, rows []confirmed[store.BackupRoutine]) error {
+	ids, hashes := make([]int32, len(rows)), make([][]byte, len(rows))
+	var moved []store.RoutineNextRunParams
+	for i, row := range rows {
+		ids[i], hashes[i] = row.after.ID, row.after.ContentHash
+		if before, after := row.before.NextRun, row.after.NextRun; (before == nil) != (after == nil) || after != nil && !after.Equal(*before) {
+			moved = append(moved, store.RoutineNextRunParams{ID: row.after.ID, NextRun: after})
+		}
+	}
+	if err := t.run.q.RoutineConfirm(ctx, ids, hashes); err != nil {
+		return err
+	}
+	return t.run.setNextRuns(ctx, moved)
 }
 
 func (t *routines) stale(ctx context.Context, ids []int32) (int64, error) {
