@@ -17,8 +17,8 @@ import (
 	"github.com/proxops/proxops/libs/fault"
 )
 
-// minAPILevel of JetStream is the one of nats-server 2.14, the first with everything we use.
-const minAPILevel = 4
+// MinAPILevel of JetStream is the one of nats-server 2.14, the first with everything we use.
+const MinAPILevel = 4
 
 // Config says where NATS is and who connects. URL and Name are required.
 type Config struct {
@@ -51,7 +51,11 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	b := &Bus{
 		log:      cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 		replicas: cmp.Or(cfg.Replicas, 1),
-		where:    redact(cfg.URL),
+	}
+	var ok bool
+	if b.where, ok = redact(cfg.URL); !ok { // the parser's own text quotes the url, and with it the password
+		return nil, fault.New(fault.Invalid,
+			"connect to NATS: the url cannot be read: expected nats://user:password@host:4222, several separated by commas, with %%xx for special characters")
 	}
 	if cfg.URL == "" || cfg.Name == "" || strings.ContainsAny(cfg.Name, ".*> \t\r\n") {
 		return nil, fault.New(fault.Invalid, "connect to NATS at %q as %q: both url and name are needed, and the name must be one subject token", b.where, cfg.Name)
@@ -88,7 +92,8 @@ func (b *Bus) options(cfg Config) []nats.Option {
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
-			b.log.Info("connected to nats again", "url", redact(nc.ConnectedUrl()))
+			server, _ := redact(nc.ConnectedUrl())
+			b.log.Info("connected to nats again", "url", server)
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			subject := ""
@@ -112,9 +117,9 @@ func (b *Bus) checkLevel(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(kindOf(err), err, "ask NATS at %s for JetStream", b.where)
 	}
-	if info.API.Level < minAPILevel {
+	if info.API.Level < MinAPILevel {
 		return fault.New(fault.Unavailable, "nats-server at %s has JetStream API level %d, %d is needed: run nats-server 2.14.5 or newer",
-			b.where, info.API.Level, minAPILevel)
+			b.where, info.API.Level, MinAPILevel)
 	}
 	return nil
 }
@@ -132,19 +137,22 @@ func kindOf(err error) fault.Kind {
 	return fault.KindOf(err)
 }
 
-// redact takes the passwords out of a list of urls.
-func redact(list string) string {
+// redact takes users and passwords out of a list of urls. It returns nothing and false if one of them cannot be read.
+func redact(list string) (string, bool) {
 	servers := strings.Split(list, ",")
 	for i, s := range servers {
-		u, err := url.Parse(strings.TrimSpace(s))
+		s = strings.TrimSpace(s)
+		if s != "" && !strings.Contains(s, "://") {
+			s = "nats://" + s // as nats.Connect has it
+		}
+		u, err := url.Parse(s)
 		if err != nil {
-			servers[i] = "(not a url)"
-			continue
+			return "", false
 		}
 		u.User = nil
 		servers[i] = u.String()
 	}
-	return strings.Join(servers, ",")
+	return strings.Join(servers, ","), true
 }
 
 // Conn is the connection itself, for what is not stored.

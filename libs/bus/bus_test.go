@@ -62,10 +62,12 @@ func TestConnectSaysInOneLineWhyNot(t *testing.T) {
 		kind fault.Kind
 		text string
 	}{
-		"nobody listens":  {bus.Config{URL: "nats://u:hidden@" + nobody, Name: "poller"}, fault.Unavailable, "connect to NATS at nats://" + nobody},
-		"wrong password":  {bus.Config{URL: strings.Replace(s.URL("poller"), "poller:", "poller:hidden", 1), Name: "poller"}, fault.Denied, "Authorization"},
-		"no url":          {bus.Config{Name: "poller"}, fault.Invalid, "url and name"},
-		"name not tokens": {bus.Config{URL: s.URL("poller"), Name: "a.b"}, fault.Invalid, "url and name"},
+		"nobody listens":    {bus.Config{URL: "nats://u:hidden@" + nobody, Name: "poller"}, fault.Unavailable, "connect to NATS at nats://" + nobody},
+		"wrong password":    {bus.Config{URL: strings.Replace(s.URL("poller"), "poller:", "poller:hidden", 1), Name: "poller"}, fault.Denied, "Authorization"},
+		"url is broken":     {bus.Config{URL: "nats://u:hidden%zz@" + nobody, Name: "poller"}, fault.Invalid, "cannot be read"},
+		"url has no scheme": {bus.Config{URL: "u:hidden@" + nobody, Name: "poller"}, fault.Unavailable, "connect to NATS at nats://" + nobody},
+		"no url":            {bus.Config{Name: "poller"}, fault.Invalid, "url and name"},
+		"name not tokens":   {bus.Config{URL: s.URL("poller"), Name: "a.b"}, fault.Invalid, "url and name"},
 	} {
 		b, err := bus.Connect(t.Context(), tc.cfg)
 		if err == nil {

@@ -17,13 +17,11 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/internal/dirlock"
 	"github.com/proxops/proxops/libs/secretfile"
 )
-
-// minAPILevel of JetStream is the one of nats-server 2.14, the first with everything we use.
-const minAPILevel = 4
 
 // Config says where a server lives. Only StoreDir is required.
 type Config struct {
@@ -51,8 +49,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.StoreDir == "" {
 		return nil, fault.New(fault.Invalid, "start NATS: no store directory is given")
 	}
-	if server.JSApiLevel < minAPILevel {
-		return nil, fault.New(fault.Internal, "start NATS: the embedded server has JetStream API level %d, %d is needed", server.JSApiLevel, minAPILevel)
+	if server.JSApiLevel < bus.MinAPILevel {
+		return nil, fault.New(fault.Internal, "start NATS: the embedded server has JetStream API level %d, %d is needed", server.JSApiLevel, bus.MinAPILevel)
 	}
 	if err := os.MkdirAll(cfg.StoreDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the store directory of NATS: %w", err)
