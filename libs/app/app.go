@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -34,6 +35,18 @@ func Run(ctx context.Context, fns ...func(context.Context) error) error {
 		})
 	}
 	return g.Wait()
+}
+
+// Sleep returns nil after d, or the cause of ctx's end if that comes first.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Version returns the version of the running binary as the Go toolchain recorded it: a module version, else the commit

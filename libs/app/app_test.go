@@ -156,3 +156,18 @@ func TestVersionPrefersTheModuleVersion(t *testing.T) {
 		t.Error("Version() is empty")
 	}
 }
+
+func TestSleepEndsWithItsTimeOrItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		if err := Sleep(t.Context(), time.Minute); err != nil || time.Since(start) != time.Minute {
+			t.Errorf("err = %v after %v, want nil after a minute", err, time.Since(start))
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(errBoom) })
+		start = time.Now()
+		if err := Sleep(ctx, time.Minute); !errors.Is(err, errBoom) || time.Since(start) != time.Second {
+			t.Errorf("err = %v after %v, want boom after a second", err, time.Since(start))
+		}
+	})
+}

@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/proxops/proxops/libs/app"
 )
 
 // ConsumerConfig says what to consume, and how. Stream and Name are required.
@@ -71,7 +73,7 @@ func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, handler func(cont
 			b.log.WarnContext(ctx, "consumer is not available", "stream", cfg.Stream, "consumer", cfg.Name, "err", err)
 			failing = true
 		}
-		wait(ctx, time.Second)
+		_ = app.Sleep(ctx, time.Second) // the loop looks at ctx
 	}
 	return nil
 }
@@ -120,13 +122,4 @@ func (w *worker) next(ctx, fetching context.Context, consumer jetstream.Consumer
 		return fmt.Errorf("fetch from consumer %s of stream %s: %w", w.cfg.Name, w.cfg.Stream, err)
 	}
 	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

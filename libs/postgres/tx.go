@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/proxops/proxops/libs/app"
 )
 
 // maxAttempts bounds how often InTx begins. With the pauses below, the last one starts after a second or so.
@@ -27,8 +29,9 @@ func InTx(ctx context.Context, pool *pgxpool.Pool, fn func(tx pgx.Tx) error) err
 		if attempt == maxAttempts {
 			return fmt.Errorf("give up after %d attempts: %w", attempt, err)
 		}
-		if pauseErr := pause(ctx, attempt); pauseErr != nil {
-			return errors.Join(pauseErr, err)
+		// For a random time that grows with the attempt, so that two rivals do not meet again.
+		if ended := app.Sleep(ctx, rand.N(5*time.Millisecond<<attempt)); ended != nil {
+			return errors.Join(ended, err)
 		}
 	}
 }
@@ -37,17 +40,4 @@ func InTx(ctx context.Context, pool *pgxpool.Pool, fn func(tx pgx.Tx) error) err
 func again(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pgErr.Code == "40001" || pgErr.Code == "40P01")
-}
-
-// pause waits for a random time that grows with the attempt, so that two rivals do not meet again.
-func pause(ctx context.Context, attempt int) error {
-	longest := 5 * time.Millisecond << attempt
-	t := time.NewTimer(rand.N(longest))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

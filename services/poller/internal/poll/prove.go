@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/proxops/proxops/libs/app"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/services/poller/internal/pve"
 )
@@ -139,7 +140,7 @@ func spread(keys []string, n int) []string {
 // readAgain reads the status and the list once more, over new connections and after a pause, and wants the same content.
 func (r *run) readAgain(ctx context.Context, conn *pve.Conn, first *proxopsv1.Snapshot) error {
 	r.cluster.Close()
-	if err := wait(ctx, r.Limits.ConfirmPause); err != nil {
+	if err := app.Sleep(ctx, r.Limits.ConfirmPause); err != nil {
 		return failed(proxopsv1.ErrorKind_ERROR_KIND_TIMEOUT, "Nothing: the next run reads it again.", "%s: the run ended before the second reading", conn.Address())
 	}
 	status, err := r.status(ctx, conn)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/proxops/proxops/libs/app"
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/seal"
@@ -140,7 +141,7 @@ func (r *Runner) deliver(ctx context.Context, report *proxopsv1.RunReport) error
 			}
 			return nil
 		}
-		if fault.KindOf(err) == fault.Invalid || wait(ctx, pause) != nil {
+		if fault.KindOf(err) == fault.Invalid || app.Sleep(ctx, pause) != nil {
 			return fmt.Errorf("report the run of endpoint %d, generation %d: %w", report.GetEndpointId(), report.GetGeneration(), err)
 		}
 	}
@@ -161,18 +162,6 @@ func linger(ctx context.Context, after time.Duration) (context.Context, context.
 			late.Stop()
 		}
 		cancel(nil)
-	}
-}
-
-// wait returns ctx's error when that ends first.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 
