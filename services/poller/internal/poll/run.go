@@ -68,7 +68,9 @@ func (r *run) connect(ctx context.Context) (*pve.Cluster, error) {
 	if len(t.GetHosts()) == 0 {
 		return nil, failed(proxopsv1.ErrorKind_ERROR_KIND_CONNECT, "Set the domain or the ip_address of the endpoint.", "the endpoint has no address")
 	}
-	if _, logged := r.unverified.LoadOrStore(r.endpoint, true); !t.GetVerifyTls() && !logged {
+	if t.GetVerifyTls() {
+		r.unverified.Delete(r.endpoint)
+	} else if _, logged := r.unverified.LoadOrStore(r.endpoint, true); !logged {
 		r.Log.WarnContext(ctx, "certificates of an endpoint are not verified", "endpoint", r.endpoint, "name", t.GetName())
 	}
 	return pve.New(pve.Target{

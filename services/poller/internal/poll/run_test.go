@@ -384,6 +384,7 @@ func TestAStoppedRunIsLeftToAnother(t *testing.T) {
 
 func TestUnverifiedCertificatesAreLoggedOncePerEndpoint(t *testing.T) {
 	l := newLab(t, "8.4", jobs(1))
+	l.run() // verified at first
 	l.claim.Target.VerifyTls = false
 	l.claim.SealedCredentials = l.seal(l.claim.GetTarget(), l.sim.Token().Secret)
 	for range 3 {
