@@ -33,7 +33,7 @@ func utc(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// Discard returns a logger that writes nothing, for tests.
+// Discard returns a logger that writes nothing, for whoever was given none.
 func Discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // NewRegistry returns a registry with the metrics of the Go runtime, of the process, and proxops_build_info, whose labels

@@ -90,8 +90,9 @@ func LoadOrCreate(path string) (*Opener, error) {
 // PublicKey is what others seal to.
 func (o *Opener) PublicKey() string { return o.public }
 
-// Open returns the credentials that were sealed for this site and this target. Anything else is fault.Denied, with a text
-// that says whether the target differs, and in what, or the key.
+// Open returns the credentials that were sealed for this site and this target. What was sealed for another target or to
+// another key is fault.Denied, with a text that says which of the two, and in what the target differs; what this version
+// cannot read at all is fault.Invalid.
 func (o *Opener) Open(box []byte, target Target) (Credentials, error) {
 	if len(box) < 1+keyLen || box[0] != format1 {
 		return Credentials{}, fault.New(fault.Invalid, "open sealed credentials: their format is unknown to this version")

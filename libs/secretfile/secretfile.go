@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,7 +46,7 @@ func Load(path string) ([]byte, error) {
 	if mode := info.Mode(); !mode.IsRegular() || mode.Perm()&0o077 != 0 {
 		return nil, fault.New(fault.Denied, "secret file %s has mode %v: it must be a file that only its owner can read (chmod 600)", path, mode)
 	}
-	secret, err := os.ReadFile(path) //nolint:gosec // as above
+	secret, err := io.ReadAll(f) // the file that was looked at, whatever path leads to by now
 	if err != nil {
 		return nil, fmt.Errorf("read secret file: %w", err)
 	}

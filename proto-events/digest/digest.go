@@ -42,7 +42,8 @@ func Seal(s *proxopsv1.Snapshot) error {
 	return nil
 }
 
-// Check says whether the count and the digest of a snapshot fit its content: what it returns says which does not.
+// Check says whether the count and the digest of a snapshot fit its content: what it returns says which does not. It takes the content hashes
+// of jobs as they are, as those may change with the protobuf library.
 func Check(s *proxopsv1.Snapshot) error {
 	if n := Count(s); int64(n) != int64(s.GetCount()) {
 		return fmt.Errorf("snapshot says it holds %d objects and holds %d", s.GetCount(), n)

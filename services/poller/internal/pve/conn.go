@@ -20,17 +20,22 @@ import (
 
 // Calls as metrics and errors name them, whatever the id in the path.
 const (
-	callStatus        = "/cluster/status"
-	callBackups       = "/cluster/backup"
-	callBackup        = "/cluster/backup/{id}"
-	callReplications  = "/cluster/replication"
-	callReplication   = "/cluster/replication/{id}"
-	callVersion       = "/version"
-	callNodes         = "/nodes"
-	callGuests        = "/cluster/resources"
-	callStorage       = "/storage"
-	callTime          = "/nodes/{node}/time"
-	pathGuests        = "/cluster/resources?type=vm"
+	callStatus       = "/cluster/status"
+	callBackups      = "/cluster/backup"
+	callBackup       = "/cluster/backup/{id}"
+	callReplications = "/cluster/replication"
+	callReplication  = "/cluster/replication/{id}"
+	callVersion      = "/version"
+	callNodes        = "/nodes"
+	callGuests       = "/cluster/resources"
+	callStorage      = "/storage"
+	callTime         = "/nodes/{node}/time"
+
+	pathGuests = "/cluster/resources?type=vm"
+)
+
+// How a cluster is treated: politely, and without trust in what it sends.
+const (
 	idleTimeout       = 4 * time.Second // pveproxy closes after 5
 	maxConnections    = 2
 	maxResponseHeader = 64 << 10
