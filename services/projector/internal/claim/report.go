@@ -168,7 +168,7 @@ func noCredentials(ctx context.Context, q *store.Queries, endpoint store.Endpoin
 		err := fail(ctx, q, endpoint.ID, kind, "failing", &proxopsv1.RunError{
 			Kind:   proxopsv1.ErrorKind_ERROR_KIND_CREDENTIALS,
 			Text:   fmt.Sprintf("endpoint %s has no credentials, so it cannot be read", endpoint.Name),
-			Remedy: "set an API token (token_name and token_value) or a password on the endpoint",
+			Remedy: "set an API token (token_name and token_value) on the endpoint",
 		}, nil, at)
 		if err != nil {
 			return err
