@@ -1,7 +1,7 @@
 // Package change writes the change log, which is also the outbox of events.
 //
 // Every change of an object is one row, written in the transaction that changes the object. Rows of jobs carry an event and a version; the
-// relay gives them positions and publishes them. The log also serves NetBox's object changes.
+// relay gives them positions and publishes them. The columns are those of NetBox's object changes.
 package change
 
 import (
