@@ -26,6 +26,7 @@ func (t tagEdit) apply(before *Record) (ids []int32, changed bool) {
 
 // writeTags makes these the tags of an object.
 func (r *Resource) writeTags(ctx context.Context, tx pgx.Tx, id int64, tags []int32) error {
+	tags = append([]int32{}, tags...) // no tags are an empty array, not NULL
 	_, err := tx.Exec(ctx, "DELETE FROM tagged_items WHERE object_type_id = $1 AND object_id = $2 AND tag_id <> ALL($3)", int32(r.Type), id, tags)
 	if err == nil {
 		_, err = tx.Exec(ctx, "INSERT INTO tagged_items (object_type_id, object_id, tag_id) SELECT $1, $2, unnest($3::int[]) ON CONFLICT DO NOTHING", int32(r.Type), id, tags)

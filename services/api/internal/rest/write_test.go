@@ -97,6 +97,53 @@ func TestLifeOfARoutineIsInTheChangeLog(t *testing.T) {
 	}
 }
 
+func TestTagsAreReplacedAddedAndRemoved(t *testing.T) {
+	w := newWorld(t)
+	w.exec("INSERT INTO tags (name, slug) VALUES ('Alpha', 'alpha'), ('Beta', 'beta'), ('Gamma', 'gamma')")
+	u := path(routinesPath, w.make(routinesPath, map[string]any{"endpoint": w.prod, "job_id": "a", "add_tags": []any{1}}))
+	other := path(routinesPath, w.make(routinesPath, map[string]any{"endpoint": w.prod, "job_id": "b", "tags": []any{1, 2, 3}}))
+	tags := func(u string) string {
+		var names []string
+		for _, tag := range w.get(u).json(t)["tags"].([]any) {
+			names = append(names, tag.(map[string]any)["slug"].(string))
+		}
+		return strings.Join(names, " ")
+	}
+	one := func(slug string) []any { return []any{map[string]any{"slug": slug}} }
+	for i, c := range []struct {
+		body map[string]any
+		want string
+	}{
+		{map[string]any{}, "alpha"},
+		{map[string]any{"add_tags": []any{2, 3, 3}}, "alpha beta gamma"},
+		{map[string]any{"add_tags": one("alpha"), "remove_tags": []any{map[string]any{"name": "Beta"}}}, "alpha gamma"},
+		{map[string]any{"tags": one("beta")}, "beta"},
+		{map[string]any{"tags": []any{}, "add_tags": one("alpha")}, ""}, // as recorded: tags count alone
+		{map[string]any{"tags": []any{3, 1}}, "alpha gamma"},
+		{map[string]any{"tags": []any{}}, ""},
+	} {
+		w.ask("PATCH", u, c.body).want(t, 200, "")
+		if got := tags(u); got != c.want {
+			t.Errorf("step %d: %v leads to %q, want %q", i, c.body, got, c.want)
+		}
+	}
+	w.ask("PATCH", u, map[string]any{"tags": []any{1}, "add_tags": []any{2}}).want(t, 400, `{"tags":["Cannot specify \"tags\" together with \"add_tags\" or \"remove_tags\"."]}`)
+	w.ask("PATCH", u, map[string]any{"add_tags": []any{1, 2}, "remove_tags": []any{2, 1}}).want(t, 400, `{"remove_tags":["Tags may not be present in both \"add_tags\" and \"remove_tags\": Alpha, Beta"]}`)
+	if got := tags(other); got != "alpha beta gamma" {
+		t.Errorf("another routine has the tags %q", got)
+	}
+	for query, want := range map[string]string{
+		"tag=alpha&tag=beta": "b@prod", "tag__n=alpha": "a@prod", "tag__any=alpha&tag__any=gamma": "b@prod", "tag_id=2": "b@prod", "tag_id__n=2": "a@prod", "tag=null": "a@prod", "tag=": "a@prod b@prod",
+	} {
+		if got := strings.Join(w.keys(routinesPath+"?"+query), " "); got != want {
+			t.Errorf("?%s: %s, want %s", query, got, want)
+		}
+	}
+	if n := len(w.changes(1, 1)); n != 7 {
+		t.Errorf("%d change rows, want 7: one for each step that changed tags", n)
+	}
+}
+
 func TestFlatStateHasTheFieldsOfEvents(t *testing.T) {
 	w := newWorld(t)
 	w.make(routinesPath, map[string]any{"endpoint": w.prod, "job_id": "a", "node": w.node1, "storage": w.backup, "next_run": "2026-04-02T02:00:00Z", "raw_config": map[string]any{"b": 1, "a": []any{nil}}, "status": "stale"})
