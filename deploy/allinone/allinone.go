@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 
 	"github.com/proxops/proxops/libs/app"
+	"github.com/proxops/proxops/libs/dirlock"
 	"github.com/proxops/proxops/libs/httpd"
 	"github.com/proxops/proxops/libs/localnats"
 	"github.com/proxops/proxops/libs/localpg"
@@ -46,6 +47,7 @@ type Stack struct {
 	URL, DatabaseURL, NATSURL string
 
 	cfg     Config
+	lock    *dirlock.Lock
 	secrets Secrets
 	ln      net.Listener
 	pg      *localpg.Server
@@ -66,6 +68,9 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 func (s *Stack) start(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
+	}
+	if s.lock, err = dirlock.Acquire(s.cfg.DataDir); err != nil {
+		return err
 	}
 	if s.ln, err = httpd.Listen(s.cfg.Listen); err != nil {
 		return err
@@ -94,13 +99,17 @@ func (s *Stack) start(ctx context.Context) (err error) {
 // SiteKeys are the public keys to which credentials of endpoints are sealed.
 func (s *Stack) SiteKeys() map[string]string { return s.secrets.SiteKeys }
 
-// Run runs the three services until ctx ends or one of them fails.
+// Run runs the three services until ctx ends, or one of them or the private Postgres fails.
 func (s *Stack) Run(ctx context.Context) error {
 	if err := s.writeRunning(); err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(runningFile(s.cfg.DataDir)) }()
-	return app.Run(ctx, s.projector, s.poller, s.api)
+	parts := []func(context.Context) error{s.projector, s.poller, s.api}
+	if s.pg != nil {
+		parts = append(parts, s.pg.Wait)
+	}
+	return app.Run(ctx, parts...)
 }
 
 func (s *Stack) projector(ctx context.Context) error {
@@ -139,6 +148,9 @@ func (s *Stack) Close() error {
 	}
 	if s.pg != nil {
 		errs = append(errs, s.pg.Close())
+	}
+	if s.lock != nil {
+		s.lock.Unlock()
 	}
 	return errors.Join(errs...)
 }

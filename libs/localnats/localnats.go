@@ -19,7 +19,7 @@ import (
 
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/libs/fault"
-	"github.com/proxops/proxops/libs/internal/dirlock"
+	"github.com/proxops/proxops/libs/dirlock"
 	"github.com/proxops/proxops/libs/secretfile"
 )
 

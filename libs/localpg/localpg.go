@@ -18,7 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/proxops/proxops/libs/fault"
-	"github.com/proxops/proxops/libs/internal/dirlock"
+	"github.com/proxops/proxops/libs/dirlock"
 	"github.com/proxops/proxops/libs/secretfile"
 )
 

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
+	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
@@ -61,6 +64,23 @@ func (e Endpoints) list(ctx context.Context, filter url.Values) ([]Endpoint, err
 		return nil, fmt.Errorf("list endpoints: %w", err)
 	}
 	return page.Results, nil
+}
+
+// Find returns the endpoint with this name or, failing that, with this id. An unknown one is fault.NotFound.
+func (e Endpoints) Find(ctx context.Context, nameOrID string) (Endpoint, error) {
+	for _, filter := range []string{"name", "id"} {
+		if _, err := strconv.ParseInt(nameOrID, 10, 32); filter == "id" && err != nil {
+			break
+		}
+		found, err := e.list(ctx, url.Values{filter: {nameOrID}})
+		if err != nil {
+			return Endpoint{}, err
+		}
+		if len(found) > 0 {
+			return found[0], nil
+		}
+	}
+	return Endpoint{}, fault.New(fault.NotFound, "there is no endpoint %q: list them with proxops endpoint list", nameOrID)
 }
 
 // Put makes the endpoint of this name, or changes the one there is. Fields are those that REST takes.
@@ -131,4 +151,19 @@ func (e Endpoints) request(fields map[string]any) (*resource.Store, resource.Req
 	}
 	actor := resource.Actor{Origin: change.Origin{Cause: change.System, RequestID: uuid.New()}}
 	return s, resource.Request{Body: body, Actor: actor}, nil
+}
+
+// decoded brings values into the form in which a request's body arrives.
+func decoded(fields map[string]any) (any, error) {
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return nil, fmt.Errorf("encode its fields: %w", err)
+	}
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, fmt.Errorf("decode its fields: %w", err)
+	}
+	return v, nil
 }

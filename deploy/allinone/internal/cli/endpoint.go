@@ -14,11 +14,11 @@ import (
 
 // Endpoint has the commands about endpoints.
 type Endpoint struct {
-	Add     EndpointAdd    `cmd:"" help:"Add an endpoint. The value of its API token is read from standard input."`
-	List    EndpointList   `cmd:"" help:"List the endpoints and how reading them goes."`
-	Enable  EndpointSwitch `cmd:"" help:"Poll an endpoint."`
-	Disable EndpointOff    `cmd:"" help:"Poll an endpoint no more."`
-	Delete  EndpointDelete `cmd:"" help:"Delete an endpoint with all that was discovered through it."`
+	Add     EndpointAdd     `cmd:"" help:"Add an endpoint, or change the one of this name. The value of its API token is read from standard input."`
+	List    EndpointList    `cmd:"" help:"List the endpoints and how reading them goes."`
+	Enable  EndpointEnable  `cmd:"" help:"Poll an endpoint."`
+	Disable EndpointDisable `cmd:"" help:"Poll an endpoint no more."`
+	Delete  EndpointDelete  `cmd:"" help:"Delete an endpoint with all that was discovered through it."`
 }
 
 // EndpointAdd adds an endpoint.
@@ -103,40 +103,45 @@ func (c *EndpointList) Run(ctx Context) error {
 	})
 }
 
-// EndpointSwitch enables an endpoint.
-type EndpointSwitch struct {
-	Where
-
-	ID int32 `arg:"" help:"Id of the endpoint."`
-}
+// EndpointEnable enables an endpoint.
+type EndpointEnable struct{ theEndpoint }
 
 // Run enables the endpoint.
-func (c *EndpointSwitch) Run(ctx Context) error { return c.set(ctx, c.ID, true) }
-
-// EndpointOff disables an endpoint.
-type EndpointOff struct {
-	Where
-
-	ID int32 `arg:"" help:"Id of the endpoint."`
+func (c *EndpointEnable) Run(ctx Context) error {
+	return c.change(ctx, func(e admin.Endpoints, id int32) error { return e.Set(ctx, id, map[string]any{"enabled": true}) })
 }
 
-// Run disables the endpoint.
-func (c *EndpointOff) Run(ctx Context) error { return c.set(ctx, c.ID, false) }
+// EndpointDisable disables an endpoint.
+type EndpointDisable struct{ theEndpoint }
 
-func (w Where) set(ctx Context, id int32, enabled bool) error {
-	return w.onEndpoints(ctx, func(e admin.Endpoints) error { return e.Set(ctx, id, map[string]any{"enabled": enabled}) })
+// Run disables the endpoint.
+func (c *EndpointDisable) Run(ctx Context) error {
+	return c.change(ctx, func(e admin.Endpoints, id int32) error { return e.Set(ctx, id, map[string]any{"enabled": false}) })
 }
 
 // EndpointDelete deletes an endpoint.
-type EndpointDelete struct {
-	Where
-
-	ID int32 `arg:"" help:"Id of the endpoint."`
-}
+type EndpointDelete struct{ theEndpoint }
 
 // Run deletes the endpoint.
 func (c *EndpointDelete) Run(ctx Context) error {
-	return c.onEndpoints(ctx, func(e admin.Endpoints) error { return e.Delete(ctx, c.ID) })
+	return c.change(ctx, func(e admin.Endpoints, id int32) error { return e.Delete(ctx, id) })
+}
+
+// theEndpoint is the one that a command is about.
+type theEndpoint struct {
+	Where
+
+	Endpoint string `arg:"" help:"Name or id of the endpoint."`
+}
+
+func (t theEndpoint) change(ctx Context, fn func(e admin.Endpoints, id int32) error) error {
+	return t.onEndpoints(ctx, func(e admin.Endpoints) error {
+		found, err := e.Find(ctx, t.Endpoint)
+		if err != nil {
+			return err
+		}
+		return fn(e, found.ID)
+	})
 }
 
 // onEndpoints changes endpoints and tells the projectors, which would otherwise notice within a minute.

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/proxops/proxops/libs/fault"
-	"github.com/proxops/proxops/libs/internal/dirlock"
+	"github.com/proxops/proxops/libs/dirlock"
 )
 
 func TestAcquireKeepsOthersOutUntilUnlock(t *testing.T) {
