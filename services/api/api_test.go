@@ -46,7 +46,8 @@ func TestRunServesAndTellsOfChangedEndpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := admin.AddEndpoint(t.Context(), pool, keys, map[string]any{"name": "one", "domain": "pve.example.com", "username": "a@pam", "password": "x", "enabled": false}); err != nil {
+	endpoints := admin.Endpoints{Pool: pool, SiteKeys: keys}
+	if err := endpoints.Put(t.Context(), "one", map[string]any{"domain": "pve.example.com", "username": "a@pam", "password": "x", "enabled": false}); err != nil {
 		t.Fatal(err)
 	}
 	b := natstest.Join(t, nats, localnats.Projector)

@@ -3,24 +3,19 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/services/api/internal/auth"
-	"github.com/proxops/proxops/services/api/internal/catalog"
-	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/store"
 )
 
@@ -75,8 +70,8 @@ func user(row store.User) User {
 	return User{row.ID, row.Username, row.Email, row.IsActive, row.IsSuperuser, row.DateJoined, row.LastLogin}
 }
 
-// FindUser returns the user of this name. An unknown one is fault.NotFound.
-func FindUser(ctx context.Context, pool *pgxpool.Pool, name string) (User, error) {
+// findUser returns the user of this name. An unknown one is fault.NotFound.
+func findUser(ctx context.Context, pool *pgxpool.Pool, name string) (User, error) {
 	row, err := store.New(pool).UserByName(ctx, name)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return User{}, fault.New(fault.NotFound, "there is no user %q", name)
@@ -130,7 +125,7 @@ type NewToken struct {
 
 // CreateToken makes a token of a user and returns it: it can be shown only now. An unknown user is fault.NotFound.
 func CreateToken(ctx context.Context, pool *pgxpool.Pool, peppers Peppers, username string, t NewToken) (seal.Secret, error) {
-	u, err := FindUser(ctx, pool, username)
+	u, err := findUser(ctx, pool, username)
 	if err != nil {
 		return "", fmt.Errorf("create a token: %w", err)
 	}
@@ -192,39 +187,4 @@ func DeleteToken(ctx context.Context, pool *pgxpool.Pool, id int32) error {
 		return fault.New(fault.NotFound, "there is no token %d", id)
 	}
 	return nil
-}
-
-// AddEndpoint makes an endpoint of the fields that REST takes, with the same checks, and returns it as REST shows it. siteKeys are the public
-// keys of the configured sites.
-func AddEndpoint(ctx context.Context, pool *pgxpool.Pool, siteKeys map[string]string, fields map[string]any) (id int64, shown json.RawMessage, err error) {
-	set, err := catalog.New(catalog.Options{SiteKeys: siteKeys})
-	if err != nil {
-		return 0, nil, err
-	}
-	body, err := decoded(fields)
-	if err != nil {
-		return 0, nil, fmt.Errorf("add an endpoint: %w", err)
-	}
-	s := &resource.Store{Set: set, Pool: pool}
-	actor := resource.Actor{Origin: change.Origin{Cause: change.System, UserName: "", RequestID: uuid.New()}}
-	o, err := s.Create(ctx, set.Get(catalog.Endpoints), resource.Request{Body: body, Actor: actor})
-	if err != nil {
-		return 0, nil, err
-	}
-	return o.ID, o.Body, nil
-}
-
-// decoded brings values into the form in which a request's body arrives.
-func decoded(fields map[string]any) (any, error) {
-	text, err := json.Marshal(fields)
-	if err != nil {
-		return nil, fmt.Errorf("encode its fields: %w", err)
-	}
-	d := json.NewDecoder(strings.NewReader(string(text)))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, fmt.Errorf("decode its fields: %w", err)
-	}
-	return v, nil
 }

@@ -80,7 +80,6 @@ const (
 type NewToken struct {
 	Plain    seal.Secret
 	Key      *string // nil for version 1
-	Secret   seal.Secret
 	PepperID int16
 	Digest   []byte
 }
@@ -95,7 +94,7 @@ func (p Peppers) Make(version int) (NewToken, error) {
 	if err != nil {
 		return NewToken{}, err
 	}
-	t := NewToken{Plain: seal.Secret(secret), Secret: seal.Secret(secret), PepperID: id, Digest: digest(p[id], secret)}
+	t := NewToken{Plain: seal.Secret(secret), PepperID: id, Digest: digest(p[id], secret)}
 	switch version {
 	case 1:
 	case 2:

@@ -45,12 +45,6 @@ func (r *Resource) readInput(body any, create, partial bool) *input {
 	return in
 }
 
-// CheckInput checks a decoded body as far as that needs no database, and returns the values of its fields. References are still to be found.
-func (r *Resource) CheckInput(body any, create bool) (values map[string]any, err error) {
-	in := r.readInput(body, create, !create)
-	return in.values, in.errors.Err()
-}
-
 // maxMessage is how many characters of a message the change log keeps.
 const maxMessage = 200
 

@@ -53,15 +53,6 @@ func (s *Store) List(ctx context.Context, r *Resource, at Address, params url.Va
 	return body, nil
 }
 
-// ListSQL returns the statement of a list request for whole objects, and its parameters.
-func (r *Resource) ListSQL(params url.Values, limits Limits) (sql string, args []any, err error) {
-	_, q, sql, err := r.prepare(r.plan(r.shape(Selection{})), params, limits)
-	if err != nil {
-		return "", nil, err
-	}
-	return sql, q.args, nil
-}
-
 // prepare reads the parameters of a list request.
 func (r *Resource) prepare(form *plan, params url.Values, limits Limits) (p page, q *query, sql string, err error) {
 	if p, err = readPage(params, limits); err != nil {

@@ -9,28 +9,6 @@ import (
 	"context"
 )
 
-const userByID = `-- name: UserByID :one
-SELECT id, username, password_hash, first_name, last_name, email, is_active, is_superuser, date_joined, last_login FROM users WHERE id = $1
-`
-
-func (q *Queries) UserByID(ctx context.Context, id int32) (User, error) {
-	row := q.db.QueryRow(ctx, userByID, id)
-	var i User
-	err := row.Scan(
-		&i.ID,
-		&i.Username,
-		&i.PasswordHash,
-		&i.FirstName,
-		&i.LastName,
-		&i.Email,
-		&i.IsActive,
-		&i.IsSuperuser,
-		&i.DateJoined,
-		&i.LastLogin,
-	)
-	return i, err
-}
-
 const userByName = `-- name: UserByName :one
 SELECT id, username, password_hash, first_name, last_name, email, is_active, is_superuser, date_joined, last_login FROM users WHERE username = $1
 `

@@ -1,9 +1,6 @@
 -- name: UserByName :one
 SELECT * FROM users WHERE username = @username;
 
--- name: UserByID :one
-SELECT * FROM users WHERE id = @id;
-
 -- name: UserInsert :one
 INSERT INTO users (username, password_hash, email, is_superuser)
 VALUES (@username, @password_hash, @email, @is_superuser)

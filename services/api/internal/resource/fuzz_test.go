@@ -1,4 +1,4 @@
-package catalog
+package resource_test
 
 import (
 	"encoding/json"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -46,12 +47,12 @@ func vocabulary(f *testing.F, r *resource.Resource) map[string]bool {
 
 // FuzzQuery shows that no query makes SQL of anything but declared names: all that a client sends is in the parameters.
 func FuzzQuery(f *testing.F) {
-	set, err := New(Options{})
+	set, err := catalog.New(catalog.Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
 	known := map[*resource.Resource]map[string]bool{}
-	some := []*resource.Resource{set.Get(nameRoutines), set.Get(nameReplications)}
+	some := []*resource.Resource{set.Get("backup-routines"), set.Get("replications")}
 	for _, r := range some {
 		known[r] = vocabulary(f, r)
 	}
@@ -88,7 +89,7 @@ func FuzzQuery(f *testing.F) {
 
 // FuzzBody shows that every body of JSON is either taken or refused with messages, and that what is taken can be stored as text and jsonb.
 func FuzzBody(f *testing.F) {
-	set, err := New(Options{})
+	set, err := catalog.New(catalog.Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
