@@ -135,7 +135,6 @@ func TestWhatPostgresCanNeverStoreIsInvalidAndChangesNothing(t *testing.T) {
 	deep := strings.Repeat(`{"a":`, 20_000) + "1" + strings.Repeat("}", 20_000)
 	for name, s := range map[string]*proxopsv1.Snapshot{
 		"large number":      routinesOf(e, routine("a"), routine("b", func(j *proxopsv1.BackupRoutine) { j.Bwlimit = new(int64(1 << 31)) })),
-		"selection mode":    routinesOf(e, routine("a", func(j *proxopsv1.BackupRoutine) { j.SelectionMode = 9 })),
 		"no JSON":           routinesOf(e, routine("a", func(j *proxopsv1.BackupRoutine) { j.RawConfig = []byte(`{"a":`) })),
 		"rest after JSON":   routinesOf(e, routine("a", func(j *proxopsv1.BackupRoutine) { j.RawConfig = []byte(`{"a":1}}`) })),
 		"no object":         routinesOf(e, routine("a", func(j *proxopsv1.BackupRoutine) { j.RawConfig = []byte(`[]`) })),
@@ -156,6 +155,20 @@ func TestWhatPostgresCanNeverStoreIsInvalidAndChangesNothing(t *testing.T) {
 		}
 		equal(l, name, l.dump(), before)
 	}
+}
+
+func TestASelectionModeOfANewerPollerDoesNotStopASnapshot(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	e := l.endpoint("lab")
+	r := l.apply(routinesOf(e, routine("a"), routine("b", func(j *proxopsv1.BackupRoutine) {
+		j.SelectionMode, j.RawConfig = 9, []byte(`{"tag":"gold"}`)
+	})))
+	if r.Outcome != project.Applied || r.Created != 2 {
+		t.Errorf("%s %v, want both jobs created", r.Outcome, counts(r))
+	}
+	equal(l, "modes", all[string](l, `SELECT concat_ws(' ', job_id, selection_mode) FROM backup_routines ORDER BY job_id`), []string{"a vmid", "b none"})
+	equal(l, "configuration", one[string](l, `SELECT raw_config::text FROM backup_routines WHERE job_id = 'b'`), `{"tag": "gold"}`)
 }
 
 // incompressible is a text that no index entry can hold.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/proxops/proxops/libs/change"
-	"github.com/proxops/proxops/libs/fault"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/services/projector/internal/store"
 )
@@ -104,7 +103,9 @@ func (t *routines) mirror(row *store.BackupRoutine, job int) error {
 	row.KeepAll = j.KeepAll
 	var ok bool
 	if row.SelectionMode, ok = selectionModes[j.GetSelectionMode()]; !ok {
-		return fault.New(fault.Invalid, "job %s has the unknown selection mode %d", row.JobID, j.GetSelectionMode())
+		// A mode of a newer poller. One job must not cost the whole reading, and as "none" it promises no guest a backup; the raw configuration
+		// keeps what the cluster said.
+		row.SelectionMode = "none"
 	}
 	for _, n := range []struct {
 		column **int32
