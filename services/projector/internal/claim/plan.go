@@ -54,9 +54,9 @@ func kindsOf(now time.Time, syncs []store.SyncStateListRow, inventoryInterval ti
 	due := req.GetTrigger() == proxopsv1.Trigger_TRIGGER_MANUAL || i < 0 || syncs[i].AppliedGeneration == 0 ||
 		syncs[i].LastAttempt == nil || !now.Before(syncs[i].LastAttempt.Add(inventoryInterval))
 	if due {
-		return known
+		return slices.Clone(known)
 	}
-	return known[:2]
+	return slices.Clone(known[:2])
 }
 
 // early returns how long a tick comes too early: one that was delivered twice, or left over from another schedule. Ticks wait in queues, so
