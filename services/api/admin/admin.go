@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/libs/postgres"
 	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/store"
@@ -57,7 +57,7 @@ func CreateUser(ctx context.Context, pool *pgxpool.Pool, u NewUser) (User, error
 		}
 	}
 	row, err := store.New(pool).UserInsert(ctx, u.Name, hash, u.Email, u.Superuser)
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "23505" {
+	if _, taken := postgres.UniqueViolation(err); taken {
 		return User{}, fault.New(fault.Conflict, "create user %s: the name is taken", u.Name)
 	}
 	if err != nil {

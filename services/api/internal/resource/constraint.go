@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/libs/postgres"
 )
 
 // checkUnique looks for other objects with the unique values of this one, for all constraints at once: so all texts come together.
@@ -66,19 +67,15 @@ func (r *Resource) taken(e *Errors, u Unique) {
 
 // constraint turns the refusal of a constraint into what the client should read.
 func (r *Resource) constraint(err error) error {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return fmt.Errorf("write a row of %s: %w", r.Table, err)
-	}
 	var wrong Errors
-	switch pgErr.Code {
-	case "23505": // somebody else was faster than checkUnique
+	if name, ok := postgres.UniqueViolation(err); ok { // somebody else was faster than checkUnique
 		for _, u := range r.Unique {
-			if u.Constraint == pgErr.ConstraintName {
+			if u.Constraint == name {
 				r.taken(&wrong, u)
 			}
 		}
-	case "23503": // what a reference found is gone since
+	}
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "23503" { // what a reference found is gone since
 		for _, f := range r.columns {
 			if pgErr.ConstraintName == r.Table+"_"+f.Column+"_fkey" {
 				wrong.Add(f.Name, "Related object not found using the provided numeric ID: it was deleted meanwhile.")
@@ -93,11 +90,11 @@ func (r *Resource) constraint(err error) error {
 
 // refused makes errors that Postgres finds in a client's values, and that no kind foresaw, errors of the client.
 func refused(err error) error {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || (!strings.HasPrefix(pgErr.Code, "22") && !strings.HasPrefix(pgErr.Code, "54")) {
+	reason, ok := postgres.Unstorable(err)
+	if !ok {
 		return err
 	}
 	var wrong Errors
-	wrong.Add(NonField, "A value cannot be stored or compared: "+pgErr.Message+".")
+	wrong.Add(NonField, "A value cannot be stored or compared: "+reason+".")
 	return fault.Wrap(fault.Invalid, wrong, "check the request")
 }

@@ -6,10 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/libs/postgres"
 	"github.com/proxops/proxops/proto-events/digest"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
@@ -125,8 +124,7 @@ func (u *unique[K]) hash(h []byte) {
 // classify makes fault.Invalid of what Postgres can never store: a data exception, such as a number that is too large, or a limit of the
 // program, such as an index entry that is too long.
 func classify(err error) error {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if ok && (strings.HasPrefix(pgErr.Code, "22") || strings.HasPrefix(pgErr.Code, "54")) {
+	if _, never := postgres.Unstorable(err); never {
 		return fault.New(fault.Invalid, "%w", err)
 	}
 	return err
