@@ -70,14 +70,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err := cfg.check(); err != nil {
 		return err
 	}
-	prepare := postgres.Migrate
-	if cfg.NoMigrate {
-		prepare = postgres.CheckVersion
-	}
-	if err := prepare(ctx, cfg.DatabaseURL); err != nil {
-		return err
-	}
-	pool, err := postgres.Open(ctx, cfg.DatabaseURL, postgres.Options{Name: "api"})
+	pool, err := postgres.Prepare(ctx, cfg.DatabaseURL, cfg.NoMigrate, postgres.Options{Name: "api"})
 	if err != nil {
 		return err
 	}
@@ -99,12 +92,8 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		if err != nil {
 			return err
 		}
-		ready := func(ctx context.Context) error {
-			if err := pool.Ping(ctx); err != nil {
-				return fmt.Errorf("ping Postgres: %w", err)
-			}
-			return nil // without NATS the API still answers; only hints are lost
-		}
+		// NATS has to be there at the start. When it goes away later, only hints are lost: the API still answers, and is ready.
+		ready := func(ctx context.Context) error { return postgres.Ready(ctx, pool) }
 		parts = append(parts, func(ctx context.Context) error { return httpd.Serve(ctx, adminLn, httpd.Admin(registry, ready)) })
 	}
 	log.InfoContext(ctx, "api started", "address", ln.Addr().String(), "sites", len(cfg.SiteKeys))

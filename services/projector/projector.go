@@ -4,7 +4,6 @@ package projector
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -50,14 +49,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	cfg = cfg.withDefaults()
 	log := cmp.Or(deps.Log, obs.Discard())
 	registry := cmp.Or(deps.Metrics, prometheus.NewRegistry())
-	prepare := postgres.Migrate
-	if cfg.NoMigrate {
-		prepare = postgres.CheckVersion
-	}
-	if err := prepare(ctx, cfg.DatabaseURL); err != nil {
-		return err
-	}
-	pool, err := postgres.Open(ctx, cfg.DatabaseURL, postgres.Options{Name: "projector"})
+	pool, err := postgres.Prepare(ctx, cfg.DatabaseURL, cfg.NoMigrate, postgres.Options{Name: "projector"})
 	if err != nil {
 		return err
 	}
@@ -88,8 +80,8 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 			return err
 		}
 		ready := func(ctx context.Context) error {
-			if err := pool.Ping(ctx); err != nil {
-				return fmt.Errorf("ping Postgres: %w", err)
+			if err := postgres.Ready(ctx, pool); err != nil {
+				return err
 			}
 			return b.Ready(ctx)
 		}
