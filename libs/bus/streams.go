@@ -13,6 +13,9 @@ import (
 
 const day = 24 * time.Hour
 
+// EventsMaxAge is how long EVENTS keeps a change.
+const EventsMaxAge = 30 * day
+
 // EnsureStreams makes TASKS, SNAPSHOTS and DEAD, or brings their configuration up to date. EVENTS is made by EnsureEvents,
 // since only its publisher knows at which sequence it starts. Any number of instances may call it at once.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
@@ -79,7 +82,7 @@ var events = jetstream.StreamConfig{
 	Description:        "every change of a job, once, in order",
 	Subjects:           []string{subjects.AllEvents},
 	Retention:          jetstream.LimitsPolicy,
-	MaxAge:             30 * day,
+	MaxAge:             EventsMaxAge,
 	AllowAtomicPublish: true,
 	AllowDirect:        true,
 	DenyDelete:         true,

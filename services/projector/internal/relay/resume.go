@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
 )
@@ -60,7 +61,7 @@ func (r *Relay) resume(ctx context.Context) (int64, error) {
 
 // recreate makes the stream so that what is published again keeps its numbers.
 func (r *Relay) recreate(ctx context.Context, q *store.Queries, state store.RelayStateRow) (int64, error) {
-	from, err := r.refillFrom(ctx, q, 0, state.PublishedPosition, eventsMaxAge)
+	from, err := r.refillFrom(ctx, q, 0, state.PublishedPosition, bus.EventsMaxAge)
 	if err != nil {
 		return 0, err
 	}
@@ -96,9 +97,6 @@ func (r *Relay) refill(ctx context.Context, q *store.Queries, stream jetstream.S
 	r.alarm(ctx, end, published, from)
 	return from - 1, nil
 }
-
-// eventsMaxAge is what bus.EnsureEvents gives a stream that is made anew.
-const eventsMaxAge = 30 * 24 * time.Hour
 
 // refillFrom returns the first position to publish again. Older changes than the stream would keep are not: they would only look new.
 func (r *Relay) refillFrom(ctx context.Context, q *store.Queries, after, published int64, maxAge time.Duration) (int64, error) {
