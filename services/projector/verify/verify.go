@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/proxops/proxops/libs/app"
 	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
@@ -131,12 +132,8 @@ func settle(ctx context.Context, q *store.Queries, most time.Duration) (stuck in
 		case time.Now().After(deadline):
 			return waiting, nil
 		}
-		t := time.NewTimer(100 * time.Millisecond)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return 0, ctx.Err()
+		if err := app.Sleep(ctx, 100*time.Millisecond); err != nil {
+			return 0, err
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/proxops/proxops/libs/app"
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/services/projector/internal/store"
 )
@@ -46,7 +47,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			return nil
 		}
 		r.complain(ctx, err)
-		if err := pause(ctx, r.retry); err != nil {
+		if err := app.Sleep(ctx, r.retry); err != nil {
 			return nil
 		}
 	}
@@ -103,7 +104,7 @@ func (r *Relay) lead(ctx context.Context) error {
 		if leading {
 			break
 		}
-		if err := pause(ctx, r.retry); err != nil {
+		if err := app.Sleep(ctx, r.retry); err != nil {
 			return err
 		}
 	}
@@ -124,7 +125,7 @@ func (r *Relay) relay(ctx context.Context, session *pgx.Conn) error {
 		case errors.As(err, &stop):
 			r.metrics.stopped.Set(1)
 			r.complain(ctx, err)
-			if err := pause(ctx, r.Check); err != nil {
+			if err := app.Sleep(ctx, r.Check); err != nil {
 				return err
 			}
 			continue
@@ -152,16 +153,5 @@ func (r *Relay) content(ctx context.Context, end int64) {
 	if r.said != "" {
 		r.said = ""
 		r.Log.InfoContext(ctx, "events are published again", "position", end)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

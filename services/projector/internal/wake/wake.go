@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/proxops/proxops/libs/app"
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/proto-events/subjects"
 )
@@ -37,7 +38,7 @@ func Every(ctx context.Context, b *bus.Bus, interval time.Duration, fn func(ctx 
 	defer tick.Stop()
 	for due := true; ctx.Err() == nil; {
 		next := fn(ctx, due)
-		pause(ctx, rest)
+		_ = app.Sleep(ctx, rest) // the end of ctx is seen below
 		asked, stop := at(next)
 		select {
 		case <-tick.C:
@@ -62,13 +63,4 @@ func at(t time.Time) (<-chan time.Time, func() bool) {
 	}
 	timer := time.NewTimer(time.Until(t))
 	return timer.C, timer.Stop
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
