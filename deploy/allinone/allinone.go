@@ -72,7 +72,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	if s.lock, err = dirlock.Acquire(s.cfg.DataDir); err != nil {
 		return err
 	}
-	if s.ln, err = httpd.Listen(s.cfg.Listen); err != nil {
+	if s.ln, err = httpd.Listen(ctx, s.cfg.Listen); err != nil {
 		return err
 	}
 	s.URL = "http://" + s.ln.Addr().String()

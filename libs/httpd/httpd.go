@@ -16,11 +16,11 @@ import (
 // shutdownTimeout leaves a second of the five in which a process has to end.
 const shutdownTimeout = 4 * time.Second
 
-// Listen opens a TCP port. Its error is one line: fault.Conflict if the port is taken, fault.Denied if this user may not
-// have it, fault.Invalid for an address that is none.
-func Listen(addr string) (net.Listener, error) {
+// Listen opens a TCP port. ctx bounds the look-up of a name, not the life of the listener. Its error is one line:
+// fault.Conflict if the port is taken, fault.Denied if this user may not have it, fault.Invalid for an address that is none.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
-	ln, err := lc.Listen(context.Background(), "tcp", addr) // does not wait for anything
+	ln, err := lc.Listen(ctx, "tcp", addr)
 	switch {
 	case err == nil:
 		return ln, nil

@@ -17,7 +17,7 @@ import (
 // started serves h until stop is called, whose result is that of Serve.
 func started(t *testing.T, patience time.Duration, h http.Handler) (url string, stop func() error) {
 	t.Helper()
-	ln, err := Listen("127.0.0.1:0")
+	ln, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func get(t *testing.T, url string) (status int, body string, err error) {
 }
 
 func TestListenSaysInOneLineWhatIsWrong(t *testing.T) {
-	taken, err := Listen("127.0.0.1:0")
+	taken, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestListenSaysInOneLineWhatIsWrong(t *testing.T) {
 		"nonsense":            {fault.Invalid, "expected host:port"},
 		"192.0.2.1:0":         {fault.Invalid, "does not have the address"},
 	} {
-		_, err := Listen(addr)
+		_, err := Listen(t.Context(), addr)
 		if err == nil || fault.KindOf(err) != want.kind || !strings.Contains(err.Error(), want.text) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("Listen(%q): %v (%v), want %v with %q", addr, err, fault.KindOf(err), want.kind, want.text)
 		}
@@ -138,7 +138,7 @@ func TestServeTellsStreamsAndCutsOffWhatStays(t *testing.T) {
 }
 
 func TestServeReportsABrokenListener(t *testing.T) {
-	ln, err := Listen("127.0.0.1:0")
+	ln, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	ln := deps.Listener
 	if ln == nil {
 		var err error
-		if ln, err = httpd.Listen(cfg.Listen); err != nil { //nolint:contextcheck // listening does not wait for anything
+		if ln, err = httpd.Listen(ctx, cfg.Listen); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		func(ctx context.Context) error { return httpd.Serve(ctx, ln, handler.Handler()) },
 	}
 	if cfg.AdminListen != "" {
-		adminLn, err := httpd.Listen(cfg.AdminListen) //nolint:contextcheck // listening does not wait for anything
+		adminLn, err := httpd.Listen(ctx, cfg.AdminListen)
 		if err != nil {
 			return err
 		}

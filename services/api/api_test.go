@@ -59,7 +59,7 @@ func TestRunServesAndTellsOfChangedEndpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	ln, err := httpd.Listen("127.0.0.1:0")
+	ln, err := httpd.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func call(t *testing.T, token seal.Secret, method, url, body string) map[string]
 }
 
 func TestRunSaysInOneLineWhatIsWrong(t *testing.T) {
-	taken, err := httpd.Listen("127.0.0.1:0")
+	taken, err := httpd.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		consume(b, runner, proxopsv1.Trigger_TRIGGER_MANUAL, cfg.Site, cfg.ManualWorkers),
 	}
 	if cfg.AdminListen != "" {
-		ln, err := httpd.Listen(cfg.AdminListen) //nolint:contextcheck // listening does not wait for anything
+		ln, err := httpd.Listen(ctx, cfg.AdminListen)
 		if err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		events.Run, scheduler.Run, watcher.Run, registrar.Run,
 	}
 	if cfg.AdminListen != "" {
-		ln, err := httpd.Listen(cfg.AdminListen) //nolint:contextcheck // listening does not wait for anything
+		ln, err := httpd.Listen(ctx, cfg.AdminListen)
 		if err != nil {
 			return err
 		}

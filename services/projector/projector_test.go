@@ -170,7 +170,7 @@ func endpoint(t *testing.T, pool *pgxpool.Pool) (id int64) {
 func TestTheAdminAddressSaysWhetherTheProjectorIsReady(t *testing.T) {
 	t.Parallel()
 	nats := natstest.Start(t)
-	ln, err := httpd.Listen("127.0.0.1:0")
+	ln, err := httpd.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

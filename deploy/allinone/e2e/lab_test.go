@@ -186,7 +186,7 @@ func (l *lab) startPoller(t *testing.T, change func(*poller.Config)) {
 
 func (l *lab) startAPI(t *testing.T) {
 	t.Helper()
-	ln, err := httpd.Listen("127.0.0.1:0")
+	ln, err := httpd.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
