@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -213,9 +214,8 @@ func TestAPinnedCertificateMayNotChange(t *testing.T) {
 			t.Errorf("after the certificate was renewed, %s is %s, %s: %s", kind, s.text("status"), s.text("error_kind"), s.text("error"))
 		}
 	}
-	var refused *refusal
 	_, err := l.rest.try(t.Context(), "PATCH", path, object{"fingerprints": []string{e.server.Fingerprint()}})
-	if !asRefusal(err, &refused) || refused.status != 400 || !strings.Contains(refused.body, "token_value") {
+	if refused, ok := errors.AsType[*refusal](err); !ok || refused.status != 400 || !strings.Contains(refused.body, "token_value") {
 		t.Errorf("another fingerprint without the secret was answered with %v, want 400 about token_value", err)
 	}
 	l.rest.patch(t, path, object{"fingerprints": []string{e.server.Fingerprint()}, "token_value": c.Token().Secret})

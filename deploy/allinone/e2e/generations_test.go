@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/proxops/proxops/libs/calendar"
 	"github.com/proxops/proxops/libs/pvesim"
 )
 
@@ -28,10 +30,11 @@ func worlds(v string) []pvesim.World {
 func TestEveryGenerationShowsAllItsJobs(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	now := newClock().read() // stands still, and so do next runs
 	var clusters []*pvesim.Cluster
 	for _, v := range pvesim.Versions() {
 		for _, w := range worlds(v) {
-			clusters = append(clusters, pvesim.New(v, pvesim.WithWorld(w)))
+			clusters = append(clusters, pvesim.New(v, pvesim.WithWorld(w), pvesim.WithClock(func() time.Time { return now })))
 		}
 	}
 	all := l.add(t, clusters...)
@@ -42,9 +45,13 @@ func TestEveryGenerationShowsAllItsJobs(t *testing.T) {
 		wantRoutines, wantReplications := e.wanted(t)
 		got := l.rest.routines(t, e)
 		same(t, e, "routine", wantRoutines, got)
+		said := e.wire(t, "/cluster/backup")
 		for id, o := range got {
 			modes[o.text("selection_mode")]++
 			sensible(t, e, o, id)
+			if want := nextRun(e, o, said[id]); o.text("next_run") != want {
+				t.Errorf("%s: %s with the schedule %q runs next at %q, want %q", e.name, id, o.text("schedule"), o.text("next_run"), want)
+			}
 		}
 		got = l.rest.replications(t, e)
 		same(t, e, "replication", wantReplications, got)
@@ -81,16 +88,32 @@ func same(t *testing.T, e *endpoint, what string, want, got map[string]object) {
 	}
 }
 
+// nextRun is Proxmox's own value, and where it says none what follows from the schedule in the zone of the cluster.
+func nextRun(e *endpoint, o, said object) string {
+	switch {
+	case o["enabled"] != true:
+		return ""
+	case said["next-run"] != nil:
+		return time.Unix(int64(said.number("next-run")), 0).UTC().Format(time.RFC3339)
+	}
+	zone, err := time.LoadLocation(e.cluster.World().TimeZone)
+	if err != nil {
+		return err.Error()
+	}
+	event, err := calendar.ParseAny(o.text("schedule"))
+	if err != nil {
+		return err.Error()
+	}
+	next, _ := event.Next(time.Now().In(zone))
+	return next.UTC().Format(time.RFC3339)
+}
+
 // sensible checks what does not follow from the simulated world.
 func sensible(t *testing.T, e *endpoint, o object, id string) {
 	t.Helper()
 	if !strings.HasPrefix(o.text("display"), id) || o.number("version") != 1 || o.text("last_seen") == "" || o.sub("endpoint").id() != e.id {
 		t.Errorf("%s: %s has display %q, version %d, last_seen %q, endpoint %d", e.name, id, o.text("display"), o.number("version"), o.text("last_seen"),
 			o.sub("endpoint").id())
-	}
-	enabled, isRoutine := o["enabled"].(bool)
-	if isRoutine && enabled != (o["next_run"] != nil) {
-		t.Errorf("%s: %s with the schedule %q has enabled %v and next_run %v", e.name, id, o.text("schedule"), enabled, o["next_run"])
 	}
 }
 
@@ -144,4 +167,34 @@ func rows(jobs map[string]object) map[string]object {
 		delete(out[id], "raw_config")
 	}
 	return out
+}
+
+// More jobs than a page of REST, a message of the relay or a batch of it holds are all there.
+func TestALargeClusterIsShownWhole(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	world := pvesim.Generate("large", 4, 5, 500, 1500)
+	e := l.add(t, pvesim.New("9.2", pvesim.WithWorld(world)))[0]
+	l.poll(t, e)
+	l.mustBe(t, "ok", e)
+	wantRoutines, wantReplications := e.wanted(t)
+	for page, got := range map[int][]object{
+		1000: l.rest.list(t, fmt.Sprintf("%s?endpoint_id=%d&limit=0", routinesPath, e.id)),
+		400:  l.rest.list(t, fmt.Sprintf("%s?endpoint_id=%d&limit=400", routinesPath, e.id)),
+	} {
+		t.Logf("pages of %d", page)
+		same(t, e, "routine", wantRoutines, by(t, "job_id", got))
+	}
+	same(t, e, "replication", wantReplications, by(t, "replication_id", l.rest.list(t, replicationsPath+"?limit=1000")))
+	if n := l.published(t); n != 3000 {
+		t.Errorf("%d events were published for 3000 jobs", n)
+	}
+	e.cluster.Edit(func(w *pvesim.World) { w.Backups, w.Replications = w.Backups[1200:], w.Replications[1200:] })
+	l.poll(t, e)
+	l.mustBe(t, "ok", e)
+	for _, path := range []string{routinesPath, replicationsPath} {
+		if page := l.rest.get(t, path+"?status=stale&limit=1"); page.number("count") != 1200 {
+			t.Errorf("%d jobs of %s are stale, want 1200", page.number("count"), path)
+		}
+	}
 }

@@ -40,7 +40,7 @@ type lab struct {
 	site    *seal.Opener
 	keyFile string
 	log     *journal
-	secrets []string
+	secrets vault
 
 	projector, poller, api *service
 }
@@ -58,7 +58,7 @@ func newLab(t *testing.T) *lab {
 // bareLab has no services yet.
 func bareLab(t *testing.T) *lab {
 	t.Helper()
-	l := &lab{url: pgtest.URL(t), store: t.TempDir(), keyFile: filepath.Join(t.TempDir(), "site.key"), log: newJournal(t), secrets: []string{pepper}}
+	l := &lab{url: pgtest.URL(t), store: t.TempDir(), keyFile: filepath.Join(t.TempDir(), "site.key"), log: newJournal(t)}
 	var err error
 	if l.pool, err = postgres.Open(t.Context(), l.url, postgres.Options{Name: t.Name(), MaxConns: 4}); err != nil {
 		t.Fatal(err)
@@ -73,7 +73,8 @@ func bareLab(t *testing.T) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.plant(strings.TrimSpace(string(seed)))
+	l.secrets.plant(pepper)
+	l.secrets.plant(strings.TrimSpace(string(seed)))
 	l.rest = &rest{secrets: &l.secrets}
 	t.Cleanup(func() { l.finish(t) })
 	return l
@@ -97,13 +98,10 @@ func (l *lab) startNATS(t *testing.T, port int) {
 	}
 }
 
-// plant adds a secret that must not show up anywhere.
-func (l *lab) plant(secret string) { l.secrets = append(l.secrets, secret) }
-
 // finish looks at what the test left behind. It stops the services first, so that their last words are heard too.
 func (l *lab) finish(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if !t.Failed() {
 		l.verify(ctx, t)
@@ -215,7 +213,7 @@ func (l *lab) startAPI(t *testing.T) {
 func (l *lab) newUser(t *testing.T, name string, peppers admin.Peppers) string {
 	t.Helper()
 	const password = "e2e password that must not show up"
-	l.plant(password)
+	l.secrets.plant(password)
 	if _, err := admin.CreateUser(t.Context(), l.pool, admin.NewUser{Name: name, Password: password, Superuser: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +222,7 @@ func (l *lab) newUser(t *testing.T, name string, peppers admin.Peppers) string {
 		t.Fatal(err)
 	}
 	_, secret, _ := strings.Cut(token.Reveal(), ".")
-	l.plant(secret)
+	l.secrets.plant(secret)
 	return token.Reveal()
 }
 
@@ -258,7 +256,7 @@ func (l *lab) addOne(t *testing.T, c *pvesim.Cluster, fields func(*pvesim.Server
 	if fields != nil {
 		maps.Copy(body, fields(s))
 	}
-	l.plant(c.Token().Secret)
+	l.secrets.plant(c.Token().Secret)
 	made := l.rest.post(t, endpointsPath, body)
 	return &endpoint{id: made.id(), name: made.text("name"), cluster: c, server: s}
 }

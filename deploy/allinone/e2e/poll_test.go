@@ -78,8 +78,8 @@ func (l *lab) generation(ctx context.Context, e *endpoint) (n int64, err error) 
 	return n, nil
 }
 
-// ended returns nil when the run is over.
-func (l *lab) ended(ctx context.Context, r run) error {
+// taken returns nil when the task is no more in the queue.
+func (l *lab) taken(ctx context.Context, r run) error {
 	tasks, err := l.bus.JetStream().Stream(ctx, subjects.StreamTasks)
 	if err != nil {
 		return err
@@ -88,12 +88,20 @@ func (l *lab) ended(ctx context.Context, r run) error {
 	if err == nil {
 		return errors.New("the task is still in the queue")
 	}
-	if !errors.Is(err, jetstream.ErrMsgNotFound) {
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	return err
+}
+
+// ended returns nil when the run is over.
+func (l *lab) ended(ctx context.Context, r run) error {
+	if err := l.taken(ctx, r); err != nil {
 		return err
 	}
 	var generation int64
 	var pending []string
-	err = l.pool.QueryRow(ctx, "SELECT issued_generation, claim_pending FROM endpoint_states WHERE endpoint_id = $1", r.endpoint.id).Scan(&generation, &pending)
+	err := l.pool.QueryRow(ctx, "SELECT issued_generation, claim_pending FROM endpoint_states WHERE endpoint_id = $1", r.endpoint.id).Scan(&generation, &pending)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the state of the endpoint: %w", err)

@@ -59,7 +59,7 @@ func TestProcessesShareTheWork(t *testing.T) {
 	d.run(t, "user", "create", "admin", "--superuser")
 	l.rest.token = strings.TrimSpace(d.run(t, "token", "create", "admin"))
 	_, secret, _ := strings.Cut(l.rest.token, ".")
-	l.plant(secret)
+	l.secrets.plant(secret)
 	apis := []*rest{{base: d.url("api", 0), token: l.rest.token, secrets: &l.secrets}, {base: d.url("api", 1), token: l.rest.token, secrets: &l.secrets}}
 	l.rest = apis[0]
 
@@ -191,7 +191,7 @@ func deploy(t *testing.T) *deployment {
 	l.rest = &rest{secrets: &l.secrets}
 	for name, secret := range d.values {
 		if name != "PROXOPS_POSTGRES_PASSWORD" { // a private server of tests may have any
-			l.plant(secret)
+			l.secrets.plant(secret)
 		}
 	}
 	if l.pool, err = postgres.Open(t.Context(), address, postgres.Options{Name: t.Name(), MaxConns: 4}); err != nil {
@@ -349,8 +349,7 @@ func (d *deployment) run(t *testing.T, args ...string) string {
 	}
 	out, err := cmd.Output()
 	if err != nil {
-		var failed *exec.ExitError
-		if errors.As(err, &failed) {
+		if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = fmt.Errorf("%w: %s", err, failed.Stderr)
 		}
 		t.Fatalf("proxops %s: %v", strings.Join(args, " "), err)

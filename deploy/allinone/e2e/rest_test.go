@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,7 +50,7 @@ func (o object) choice(name string) string { return o.sub(name).text("value") }
 // rest is a user of the API with a token. Every answer is searched for secrets.
 type rest struct {
 	base, token string
-	secrets     *[]string
+	secrets     *vault
 }
 
 // refusal is an answer that is no success.
@@ -59,8 +58,6 @@ type refusal struct {
 	status int
 	body   string
 }
-
-func asRefusal(err error, r **refusal) bool { return errors.As(err, r) }
 
 func (r *refusal) Error() string { return fmt.Sprintf("status %d: %s", r.status, r.body) }
 
@@ -89,7 +86,7 @@ func (r *rest) try(ctx context.Context, method, path string, body any) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	if secret := holds(answer, *r.secrets); secret != "" {
+	if secret := r.secrets.in(answer); secret != "" {
 		return nil, fmt.Errorf("%s %s answers with a secret, %q", method, path, secret)
 	}
 	if res.StatusCode >= 300 {

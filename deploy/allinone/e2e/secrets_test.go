@@ -61,13 +61,32 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// holds returns the first secret that a text holds, in clear or in one of the usual encodings.
-func holds(text []byte, secrets []string) string {
-	for _, s := range secrets {
-		for _, form := range []string{s, hex.EncodeToString([]byte(s)), base64.StdEncoding.EncodeToString([]byte(s))[:len(s)*4/3]} {
-			if bytes.Contains(text, []byte(form)) {
-				return s
-			}
+// vault knows the secrets that must not show up anywhere, in clear and in the usual encodings.
+type vault struct {
+	mu    sync.Mutex
+	forms map[string]string // and of which secret each is
+}
+
+// plant adds a secret.
+func (v *vault) plant(secret string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.forms == nil {
+		v.forms = map[string]string{}
+	}
+	encoded := base64.StdEncoding.EncodeToString([]byte(secret))
+	for _, form := range []string{secret, hex.EncodeToString([]byte(secret)), encoded[:len(secret)*4/3]} {
+		v.forms[form] = secret
+	}
+}
+
+// in returns a secret that a text holds, "" if there is none.
+func (v *vault) in(text []byte) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for form, secret := range v.forms {
+		if bytes.Contains(text, []byte(form)) {
+			return secret
 		}
 	}
 	return ""
@@ -75,8 +94,11 @@ func holds(text []byte, secrets []string) string {
 
 func (l *lab) searchLog(t *testing.T) {
 	t.Helper()
+	if l.secrets.in([]byte(l.log.String())) == "" {
+		return
+	}
 	for line := range strings.Lines(l.log.String()) {
-		if s := holds([]byte(line), l.secrets); s != "" {
+		if s := l.secrets.in([]byte(line)); s != "" {
 			t.Errorf("the secret %q is in the log: %s", s, line)
 		}
 	}
@@ -100,7 +122,7 @@ func (l *lab) searchRows(ctx context.Context, t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, text := range texts {
-			if s := holds([]byte(text), l.secrets); s != "" {
+			if s := l.secrets.in([]byte(text)); s != "" {
 				t.Errorf("the secret %q is in table %s: %s", s, table, text)
 			}
 		}
@@ -132,7 +154,7 @@ func (l *lab) searchStreams(ctx context.Context, t *testing.T) {
 				texts = append(texts, plain)
 			}
 			for _, text := range texts {
-				if s := holds(text, l.secrets); s != "" {
+				if s := l.secrets.in(text); s != "" {
 					t.Errorf("the secret %q is in stream %s at %d", s, name, seq)
 				}
 			}

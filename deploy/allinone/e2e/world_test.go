@@ -63,9 +63,9 @@ func (e *endpoint) wanted(t *testing.T) (routines, replications map[string]objec
 	t.Helper()
 	v, w := version(t, e), e.cluster.World()
 	routines, replications = map[string]object{}, map[string]object{}
-	said := e.wire(t, "/cluster/backup")
+	said, ids := e.wire(t, "/cluster/backup"), e.cluster.BackupIDs()
 	for i, j := range e.listed(t) {
-		id := e.cluster.BackupIDs()[i]
+		id := ids[i]
 		routines[id] = wantRoutine(v, j, id, said[id])
 	}
 	said = e.wire(t, "/cluster/replication")
