@@ -52,6 +52,13 @@ func (b *Bus) EnsureEvents(ctx context.Context, firstSeq uint64) error {
 	return nil
 }
 
+// WrongLastSequence says whether a message was refused because the stream, or its subject, does not end where the publisher
+// expected: somebody else wrote meanwhile.
+func WrongLastSequence(err error) bool {
+	apiErr, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && apiErr.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}
+
 // tasks is a work queue with the schedules that fill it. A tick rolls up the one before it that nobody took, and may
 // carry a time to live.
 var tasks = jetstream.StreamConfig{

@@ -13,6 +13,7 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
 )
@@ -108,9 +109,8 @@ func (r *Relay) publishBatch(ctx context.Context, messages []*nats.Msg) error {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	_, err := jetstreamext.PublishMsgBatch(ctx, r.Bus.JetStream(), messages)
-	apiErr, ok := errors.AsType[*jetstream.APIError](err)
 	switch {
-	case ok && apiErr.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+	case bus.WrongLastSequence(err):
 		return errOutOfStep
 	case err != nil:
 		return fmt.Errorf("publish %d events: %w", len(messages), err)

@@ -9,10 +9,9 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/proxops/proxops/libs/bus"
-	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
+	"github.com/proxops/proxops/services/projector/internal/tick"
 )
 
 // entry is a schedule that is wanted.
@@ -29,13 +28,13 @@ type entry struct {
 
 func newEntry(row store.ScheduleWantedRow) (entry, error) {
 	id := int64(row.ID)
-	data, err := bus.Encode(&proxopsv1.Task{EndpointId: id, Trigger: proxopsv1.Trigger_TRIGGER_SCHEDULED})
+	target, data, err := tick.Task(row.Site, id)
 	if err != nil {
-		return entry{}, fmt.Errorf("make the task of endpoint %d: %w", id, err)
+		return entry{}, err
 	}
 	e := entry{
 		subject:  subjects.Schedule(id),
-		target:   subjects.Task(proxopsv1.Trigger_TRIGGER_SCHEDULED, row.Site, id),
+		target:   target,
 		data:     data,
 		interval: int64(row.PollInterval),
 		phase:    phase(id, int64(row.PollInterval)),

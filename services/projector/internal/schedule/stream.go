@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/proxops/proxops/proto-events/subjects"
+	"github.com/proxops/proxops/services/projector/internal/tick"
 )
 
 const (
@@ -46,34 +45,21 @@ func read(ctx context.Context, js jetstream.JetStream) (map[string]stored, error
 	return all, nil
 }
 
-// write publishes schedules. No trace goes with them: the server copies headers to every tick.
+// write publishes schedules.
 func (s *Scheduler) write(ctx context.Context, entries []entry) error {
-	js := s.Bus.JetStream()
-	acks := make([]jetstream.PubAckFuture, len(entries))
-	for i, e := range entries {
+	batch := tick.NewBatch(s.Bus.JetStream(), len(entries))
+	for _, e := range entries {
 		if err := s.forget(ctx, e); err != nil {
 			return err
 		}
-		// Sync always makes the server slow to acknowledge, so the stall wait is long.
-		ack, err := js.PublishMsgAsync(&nats.Msg{Subject: e.subject, Data: e.data},
-			jetstream.WithScheduleCron(e.pattern), jetstream.WithScheduleTarget(e.target), jetstream.WithScheduleRollup(),
-			jetstream.WithExpectLastSequencePerSubject(e.replaces.sequence), jetstream.WithStallWait(10*time.Second))
+		err := batch.Put(e.subject, e.data, e.replaces.sequence,
+			jetstream.WithScheduleCron(e.pattern), jetstream.WithScheduleTarget(e.target), jetstream.WithScheduleRollup())
 		if err != nil {
-			return fmt.Errorf("write schedule %s: %w", e.subject, err)
+			return fmt.Errorf("write %d schedules: %w", len(entries), err)
 		}
-		acks[i] = ack
 	}
-	for i, ack := range acks {
-		select {
-		case <-ack.Ok():
-			s.written.WithLabelValues("written").Inc()
-		case err := <-ack.Err():
-			if !wrongSequence(err) { // else another instance wrote it meanwhile
-				return fmt.Errorf("write schedule %s: %w", entries[i].subject, err)
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := batch.Wait(ctx, s.written.WithLabelValues("written").Inc); err != nil {
+		return fmt.Errorf("write %d schedules: %w", len(entries), err)
 	}
 	return nil
 }
@@ -107,9 +93,4 @@ func (s *Scheduler) purge(ctx context.Context, subject string) error {
 		return fmt.Errorf("remove %s from stream %s: %w", subject, subjects.StreamTasks, err)
 	}
 	return nil
-}
-
-func wrongSequence(err error) bool {
-	apiErr, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && apiErr.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }

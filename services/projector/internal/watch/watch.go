@@ -10,15 +10,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/libs/postgres"
-	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
+	"github.com/proxops/proxops/services/projector/internal/tick"
 	"github.com/proxops/proxops/services/projector/internal/wake"
 )
 
@@ -105,40 +104,21 @@ func (w *Watcher) Late(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for endpoints that were not read in time: %w", err)
 	}
-	js := w.Bus.JetStream()
-	type pending struct {
-		subject string
-		ack     jetstream.PubAckFuture
-	}
-	acks := make([]pending, 0, len(rows))
+	batch := tick.NewBatch(w.Bus.JetStream(), len(rows))
 	for _, row := range rows {
 		if !subjects.ValidSite(row.Site) {
 			continue // the scheduler says so
 		}
-		subject := subjects.Task(proxopsv1.Trigger_TRIGGER_SCHEDULED, row.Site, int64(row.ID))
-		data, err := bus.Encode(&proxopsv1.Task{EndpointId: int64(row.ID), Trigger: proxopsv1.Trigger_TRIGGER_SCHEDULED})
+		subject, data, err := tick.Task(row.Site, int64(row.ID))
 		if err != nil {
-			return fmt.Errorf("make the task of endpoint %d: %w", row.ID, err)
+			return err
 		}
-		// Zero: only if no message has this subject.
-		ack, err := js.PublishAsync(subject, data, jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithStallWait(10*time.Second))
-		if err != nil {
-			return fmt.Errorf("publish a task to %s: %w", subject, err)
+		if err := batch.Put(subject, data, 0); err != nil {
+			return fmt.Errorf("put late tasks on the queue: %w", err)
 		}
-		acks = append(acks, pending{subject, ack})
 	}
-	for _, p := range acks {
-		select {
-		case <-p.ack.Ok():
-			w.late.Inc()
-		case err := <-p.ack.Err():
-			apiErr, ok := errors.AsType[*jetstream.APIError](err)
-			if !ok || apiErr.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence {
-				return fmt.Errorf("publish a task to %s: %w", p.subject, err)
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := batch.Wait(ctx, w.late.Inc); err != nil {
+		return fmt.Errorf("put late tasks on the queue: %w", err)
 	}
 	return nil
 }
