@@ -223,8 +223,4 @@ func warnings(list []string) json.RawMessage {
 	return doc
 }
 
-// text is what Postgres takes of a text that came over the bus.
-func text(s string) string {
-	s = strings.ReplaceAll(s, "\x00", "")
-	return strings.ToValidUTF8(s[:min(len(s), maxText)], "")
-}
+func text(s string) string { return postgres.Text(s, maxText) }

@@ -51,6 +51,9 @@ func (r *Registrar) defaults() {
 	}, []string{"stream", "consumer"})
 }
 
+// maxReason bounds, in bytes, what is stored of a reason.
+const maxReason = 2000
+
 // The server's own notes in the stream DEAD.
 const (
 	maxDeliveries = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."
@@ -101,7 +104,7 @@ func (r *Registrar) task(ctx context.Context, subject string, data []byte, reaso
 		// By the clocks of two servers, which is good enough for what only a person reads, until the next run.
 		failed, err = q.DeadTaskFail(ctx, store.DeadTaskFailParams{
 			EndpointID: endpoint, Kinds: kinds, GivenUp: givenUp,
-			ErrorText: "no poller could begin the run: " + text(reason.Error()),
+			ErrorText: "no poller could begin the run: " + postgres.Text(reason.Error(), maxReason),
 			Remedy:    "look whether the pollers of the endpoint's site run, and at their logs; the next tick tries again",
 		})
 		return err
@@ -162,6 +165,3 @@ func endpointOf(subject string) (int32, bool) {
 	id, err := strconv.ParseInt(rest[strings.LastIndexByte(rest, '.')+1:], 10, 32)
 	return int32(id), err == nil && id > 0
 }
-
-// text is what Postgres takes of a text that came over the bus.
-func text(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "") }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -105,7 +104,7 @@ func giveUp(ctx context.Context, tx pgx.Tx, endpoint int32, kind proxopsv1.Kind,
 	}
 	return claim.Fail(ctx, tx, endpoint, kind, &proxopsv1.RunError{
 		Kind:   proxopsv1.ErrorKind_ERROR_KIND_INTERNAL,
-		Text:   "the reading could not be stored: " + strings.ToValidUTF8(reason.Error(), ""),
+		Text:   "the reading could not be stored: " + reason.Error(),
 		Remedy: "this is a fault of Proxops: please report it with the message in the stream DEAD; nothing was changed, and the next poll tries again",
 	})
 }

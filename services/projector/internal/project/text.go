@@ -4,19 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/libs/postgres"
 )
 
-// text is what Postgres stores of a text: everything but U+0000.
-func text(s string) string {
-	if strings.IndexByte(s, 0) < 0 {
-		return s
-	}
-	return strings.ReplaceAll(s, "\x00", "")
-}
+// text is what Postgres stores of a text, however long it is.
+func text(s string) string { return postgres.Text(s, 0) }
 
 // object is what Postgres stores of a JSON object: U+0000 is left out of keys and texts, halves of surrogate pairs are replaced. Nothing at
 // all is the empty object. What does not even begin as an object is fault.Invalid; the rest of the syntax is left to whoever encodes the
