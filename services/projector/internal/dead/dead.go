@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"time"
 
@@ -78,7 +77,7 @@ func (r *Registrar) Handle(ctx context.Context, m bus.Msg) error {
 
 // task fails a run that no poller could begin: the claim was never asked for, or its holder died of it.
 func (r *Registrar) task(ctx context.Context, subject string, data []byte, reason error, givenUp time.Time) error {
-	endpoint, ok := endpointOf(subject)
+	endpoint, ok := subjects.ParseTask(subject)
 	if !ok {
 		return fault.New(fault.Invalid, "a given up task has the subject %q", subject)
 	}
@@ -154,14 +153,4 @@ func (r *Registrar) exhausted(ctx context.Context, m bus.Msg) error {
 		return fmt.Errorf("remove message %d from stream %s: %w", note.StreamSeq, note.Stream, err)
 	}
 	return nil
-}
-
-// endpointOf returns the endpoint of a task's subject.
-func endpointOf(subject string) (int32, bool) {
-	rest, ok := strings.CutPrefix(subject, "proxops.v1.task.")
-	if !ok {
-		return 0, false
-	}
-	id, err := strconv.ParseInt(rest[strings.LastIndexByte(rest, '.')+1:], 10, 32)
-	return int32(id), err == nil && id > 0
 }

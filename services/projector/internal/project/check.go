@@ -3,8 +3,6 @@ package project
 import (
 	"crypto/sha256"
 	"errors"
-	"strconv"
-	"strings"
 
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/libs/fault"
@@ -21,25 +19,11 @@ func Decode(subject string, data []byte) (*proxopsv1.Snapshot, error) {
 	if err := bus.Decode(data, s); err != nil {
 		return nil, err
 	}
-	kind, endpoint := ParseSubject(subject)
-	if s.GetKind() != kind || s.GetEndpointId() != int64(endpoint) {
+	kind, endpoint, ok := subjects.ParseSnapshot(subject)
+	if !ok || s.GetKind() != kind || s.GetEndpointId() != int64(endpoint) {
 		return s, fault.New(fault.Invalid, "snapshot on %s is of kind %s and endpoint %d", subject, subjects.KindToken(s.GetKind()), s.GetEndpointId())
 	}
 	return s, Check(s)
-}
-
-// ParseSubject returns the kind and the endpoint of a subject of the stream SNAPSHOTS, and zeros for any other.
-func ParseSubject(subject string) (proxopsv1.Kind, int32) {
-	tokens := strings.Split(subject, ".")
-	endpoint, err := strconv.ParseInt(tokens[len(tokens)-1], 10, 32)
-	if err != nil || len(tokens) < 2 {
-		return 0, 0
-	}
-	kind := subjects.ParseKind(tokens[len(tokens)-2])
-	if kind == proxopsv1.Kind_KIND_UNSPECIFIED || endpoint <= 0 || subjects.Snapshot(kind, endpoint) != subject {
-		return 0, 0
-	}
-	return kind, int32(endpoint)
 }
 
 // Check says what is wrong with a snapshot that cannot be applied, as fault.Invalid.

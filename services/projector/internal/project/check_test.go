@@ -88,28 +88,6 @@ func TestObjectsOfTheInventoryAreTold(t *testing.T) {
 	}
 }
 
-func TestParseSubjectTakesItsOwnSubjectsAlone(t *testing.T) {
-	t.Parallel()
-	for subject, want := range map[string]int32{
-		"proxops.v1.snapshot.backup_routine.7":           7,
-		"proxops.v1.snapshot.replication.7":              7,
-		"proxops.v1.snapshot.inventory.2147483647":       2147483647,
-		"proxops.v1.snapshot.inventory.2147483648":       0,
-		"proxops.v1.snapshot.inventory.07":               0,
-		"proxops.v1.snapshot.kind0.7":                    0,
-		"proxops.v1.event.7.inventory.7":                 0,
-		"inventory.7":                                    0,
-		"7":                                              0,
-		"":                                               0,
-		"proxops.v1.snapshot.backup_routine.-1":          0,
-		"proxops.v1.snapshot.backup_routine.7.extra.end": 0,
-	} {
-		if _, got := project.ParseSubject(subject); got != want {
-			t.Errorf("%s: endpoint %d, want %d", subject, got, want)
-		}
-	}
-}
-
 func TestTextsThatPostgresCannotHoldAreCleaned(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

@@ -72,8 +72,8 @@ func (c *Consumer) Handle(ctx context.Context, m bus.Msg) error {
 
 // GiveUp fails the run of a message that will never be applied. A run that was overtaken has nothing to fail any more.
 func (c *Consumer) GiveUp(ctx context.Context, m bus.Msg, reason error) error {
-	kind, endpoint := ParseSubject(m.Subject)
-	if kind == proxopsv1.Kind_KIND_UNSPECIFIED {
+	kind, endpoint, ok := subjects.ParseSnapshot(m.Subject)
+	if !ok {
 		return nil
 	}
 	s, _ := Decode(m.Subject, m.Data) // the reason says what is wrong with it
