@@ -22,36 +22,28 @@ var permissions = map[string]*server.Permissions{
 	Admin: nil,
 	Poller: {
 		Publish: allow(
-			subjects.AllClaims, subjects.AllReports, subjects.AllSnapshots, "proxops.v1.progress.>",
-			"proxops.v1.dead."+subjects.StreamTasks+".>",
+			subjects.AllClaims, subjects.AllReports, subjects.AllSnapshots, "proxops.v1.dead."+subjects.StreamTasks+".>",
 			"$JS.API.INFO", consumerAPI(subjects.StreamTasks), "$JS.ACK."+subjects.StreamTasks+".>",
 		),
-		Subscribe: allow("_INBOX.poller.>", "proxops.v1.control.>"),
+		Subscribe: allow("_INBOX.poller.>"),
 	},
 	Projector: {
 		Publish: allow(
-			subjects.AllSchedules, subjects.AllTasks, subjects.AllEvents, subjects.AllDead, "proxops.v1.progress.>", "proxops.v1.control.>",
+			subjects.AllSchedules, subjects.AllTasks, subjects.AllEvents, subjects.AllDead,
 			"$JS.API.>", "$JS.ACK.>", "$JS.FC.>",
 		),
-		Subscribe: allow("_INBOX.projector.>", subjects.AllClaims, subjects.AllReports, "proxops.v1.progress.>", "proxops.v1.control.>"),
+		Subscribe: allow("_INBOX.projector.>", subjects.AllClaims, subjects.AllReports, subjects.ControlEndpoints),
 		Response:  &server.ResponsePermission{MaxMsgs: 1, Expires: server.DEFAULT_ALLOW_RESPONSE_EXPIRATION},
 	},
 	API: {
-		Publish: allow(
-			"proxops.v1.task.manual.*.*", "proxops.v1.control.>",
-			"$JS.API.INFO", consumerAPI(subjects.StreamEvents), "$JS.API.DIRECT.GET."+subjects.StreamEvents+".>",
-			"$JS.ACK."+subjects.StreamEvents+".>", "$JS.FC."+subjects.StreamEvents+".>",
-		),
-		Subscribe: allow("_INBOX.api.>", "proxops.v1.progress.>", "proxops.v1.control.>"),
+		Publish:   allow(subjects.ControlEndpoints, "$JS.API.INFO"),
+		Subscribe: allow("_INBOX.api.>"),
 	},
 }
 
-// consumerAPI are the JetStream requests with which a service reads from a stream.
+// consumerAPI are the JetStream requests with which a service makes its durable consumers of a stream and takes messages.
 func consumerAPI(stream string) []string {
-	return []string{
-		"$JS.API.STREAM.INFO." + stream, "$JS.API.CONSUMER.CREATE." + stream + ".>", "$JS.API.CONSUMER.INFO." + stream + ".>",
-		"$JS.API.CONSUMER.MSG.NEXT." + stream + ".>", "$JS.API.CONSUMER.DELETE." + stream + ".>", "$JS.API.STREAM.MSG.GET." + stream,
-	}
+	return []string{"$JS.API.CONSUMER.CREATE." + stream + ".>", "$JS.API.CONSUMER.INFO." + stream + ".>", "$JS.API.CONSUMER.MSG.NEXT." + stream + ".>"}
 }
 
 func allow(lists ...any) *server.SubjectPermission {
