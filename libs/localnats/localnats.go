@@ -18,8 +18,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/proxops/proxops/libs/bus"
-	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/dirlock"
+	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/secretfile"
 )
 

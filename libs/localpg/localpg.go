@@ -17,8 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/dirlock"
+	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/secretfile"
 )
 
