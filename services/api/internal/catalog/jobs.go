@@ -26,6 +26,7 @@ var staleSince = resource.Field{Name: "stale_since", Kind: resource.DateTime{}, 
 var version = resource.Field{Name: "version", Kind: resource.Integer{}, ReadOnly: true, Unlogged: true, Defaulted: true, Help: "1, 2, 3 …: one more for each change"}
 
 // jobKind is what the two kinds of jobs differ in when one is written by hand.
+// Statements of hooks are not sqlc's: most name the table of their kind, which no parameter can, and the few others stay beside those.
 type jobKind struct {
 	table, kind string
 	running     func(*resource.Record) bool // whether the schedule is followed
