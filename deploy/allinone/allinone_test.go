@@ -70,7 +70,7 @@ func TestTheFirstUserIsMadeOnceAndMayDoEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		t.Errorf("the first token gets %s", res.Status)
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/dirlock"
+	"github.com/proxops/proxops/libs/fault"
 )
 
 func TestAcquireKeepsOthersOutUntilUnlock(t *testing.T) {

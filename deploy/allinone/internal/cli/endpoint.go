@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -145,7 +146,7 @@ func (t theEndpoint) change(ctx Context, fn func(e admin.Endpoints, id int32) er
 }
 
 // onEndpoints changes endpoints and tells the projectors, which would otherwise notice within a minute.
-func (w Where) onEndpoints(ctx Context, fn func(admin.Endpoints) error) error {
+func (w Where) onEndpoints(ctx context.Context, fn func(admin.Endpoints) error) error {
 	err := w.onDatabase(ctx, func(pool *pgxpool.Pool) error { return fn(admin.Endpoints{Pool: pool}) })
 	if err != nil {
 		return err
