@@ -17,10 +17,15 @@ import (
 // failed.
 func (l *lab) poll(t *testing.T, endpoints ...*endpoint) {
 	t.Helper()
+	l.pollKinds(t, nil, endpoints...)
+}
+
+func (l *lab) pollKinds(t *testing.T, kinds []proxopsv1.Kind, endpoints ...*endpoint) {
+	t.Helper()
 	runs := make([]run, len(endpoints))
 	for i, e := range endpoints {
 		var err error
-		if runs[i], err = l.task(t.Context(), e); err != nil {
+		if runs[i], err = l.task(t.Context(), e, kinds...); err != nil {
 			t.Fatalf("poll %s: %v", e.name, err)
 		}
 	}
