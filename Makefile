@@ -28,7 +28,7 @@ build: ## build bin/proxops, the three services and the simulator
 
 .PHONY: demo
 demo: ## build and run the product with simulated clusters on this machine
-	go build -o bin/proxops ./deploy/allinone/cmd/proxops
+	@go build -o bin/proxops ./deploy/allinone/cmd/proxops
 	@exec bin/proxops demo $(ARGS)
 
 .PHONY: test

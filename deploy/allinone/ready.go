@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/proxops/proxops/libs/dirlock"
 	"github.com/proxops/proxops/libs/postgres"
 	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/libs/secretfile"
@@ -120,6 +121,10 @@ func Running(dataDir string) (Ready, error) {
 	}
 	if err := json.Unmarshal(line, &r); err != nil {
 		return r, fmt.Errorf("read %s: %w", runningFile(dataDir), err)
+	}
+	if lock, err := dirlock.Acquire(dataDir); err == nil {
+		lock.Unlock()
+		return Ready{}, fmt.Errorf("the proxops that ran on %s was killed: start it again", dataDir)
 	}
 	return r, nil
 }

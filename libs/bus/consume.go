@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -70,7 +71,11 @@ func (b *Bus) Consume(ctx context.Context, cfg ConsumerConfig, handler func(cont
 			break
 		}
 		if !failing { // one line for each trouble, not for each attempt
-			b.log.WarnContext(ctx, "consumer is not available", "stream", cfg.Stream, "consumer", cfg.Name, "err", err)
+			level := slog.LevelWarn
+			if errors.Is(err, jetstream.ErrStreamNotFound) { // on a new system its owner is about to make it
+				level = slog.LevelInfo
+			}
+			b.log.Log(ctx, level, "consumer is not available", "stream", cfg.Stream, "consumer", cfg.Name, "err", err)
 			failing = true
 		}
 		_ = app.Sleep(ctx, time.Second) // the loop looks at ctx

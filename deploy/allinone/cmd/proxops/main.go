@@ -16,7 +16,7 @@ func main() {
 	var commands cli.Commands
 	parsed := kong.Parse(&commands, kong.Name("proxops"),
 		kong.Description("Keeps an inventory of the backup and replication jobs of Proxmox VE clusters."),
-		kong.UsageOnError(), kong.Vars{"version": app.Version()})
+		kong.ShortUsageOnError(), kong.Vars{"version": app.Version()})
 	ctx, stop := app.SignalContext()
 	defer stop()
 	parsed.BindTo(ctx, (*cli.Context)(nil))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,8 +52,9 @@ func (c *Demo) Run(ctx Context) (err error) {
 		DataDir: dir, Listen: c.Listen, AllowLocalTargets: true, Disposable: c.DataDir == "", Log: obs.NewLogger(os.Stderr, c.Log),
 	}
 	return serve(ctx, cfg, func(ctx context.Context, s *allinone.Stack, r allinone.Ready) error {
-		fmt.Fprintf(os.Stderr, "proxops demo: %d clusters with %d backup and %d replication jobs each\n  %s/api/plugins/proxbox/backup-routines/\n  curl -H 'Authorization: Bearer %s' %[4]s/api/plugins/proxbox/replications/?status=active\n",
-			c.Clusters, c.Jobs, c.Jobs, r.URL, r.Token)
+		token := cmp.Or(r.Token, "<token>")
+		fmt.Fprintf(os.Stderr, "proxops demo: %d clusters with %d backup and %d replication jobs each\n  curl -H 'Authorization: Bearer %s' '%s/api/plugins/proxbox/replications/?status=active'\n",
+			c.Clusters, c.Jobs, c.Jobs, token, r.URL)
 		return addClusters(ctx, s, fleet.Listing())
 	}, parts...)
 }

@@ -77,7 +77,15 @@ func (c *EndpointAdd) Run(ctx Context) error {
 	}
 	return c.onEndpoints(ctx, func(e admin.Endpoints) error {
 		e.SiteKeys = keys
-		return e.Put(ctx, c.Name, fields)
+		if err := e.Put(ctx, c.Name, fields); err != nil {
+			return err
+		}
+		found, err := e.Find(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("endpoint %s has the id %d\n", found.Name, found.ID)
+		return nil
 	})
 }
 
@@ -109,7 +117,7 @@ type EndpointEnable struct{ theEndpoint }
 
 // Run enables the endpoint.
 func (c *EndpointEnable) Run(ctx Context) error {
-	return c.change(ctx, func(e admin.Endpoints, id int32) error { return e.Set(ctx, id, map[string]any{"enabled": true}) })
+	return c.change(ctx, "is enabled", func(e admin.Endpoints, id int32) error { return e.Set(ctx, id, map[string]any{"enabled": true}) })
 }
 
 // EndpointDisable disables an endpoint.
@@ -117,7 +125,7 @@ type EndpointDisable struct{ theEndpoint }
 
 // Run disables the endpoint.
 func (c *EndpointDisable) Run(ctx Context) error {
-	return c.change(ctx, func(e admin.Endpoints, id int32) error { return e.Set(ctx, id, map[string]any{"enabled": false}) })
+	return c.change(ctx, "is disabled", func(e admin.Endpoints, id int32) error { return e.Set(ctx, id, map[string]any{"enabled": false}) })
 }
 
 // EndpointDelete deletes an endpoint.
@@ -125,7 +133,7 @@ type EndpointDelete struct{ theEndpoint }
 
 // Run deletes the endpoint.
 func (c *EndpointDelete) Run(ctx Context) error {
-	return c.change(ctx, func(e admin.Endpoints, id int32) error { return e.Delete(ctx, id) })
+	return c.change(ctx, "is deleted", func(e admin.Endpoints, id int32) error { return e.Delete(ctx, id) })
 }
 
 // theEndpoint is the one that a command is about.
@@ -135,13 +143,17 @@ type theEndpoint struct {
 	Endpoint string `arg:"" help:"Name or id of the endpoint."`
 }
 
-func (t theEndpoint) change(ctx Context, fn func(e admin.Endpoints, id int32) error) error {
+func (t theEndpoint) change(ctx Context, done string, fn func(e admin.Endpoints, id int32) error) error {
 	return t.onEndpoints(ctx, func(e admin.Endpoints) error {
 		found, err := e.Find(ctx, t.Endpoint)
 		if err != nil {
 			return err
 		}
-		return fn(e, found.ID)
+		if err := fn(e, found.ID); err != nil {
+			return err
+		}
+		fmt.Printf("endpoint %s with the id %d %s\n", found.Name, found.ID, done)
+		return nil
 	})
 }
 

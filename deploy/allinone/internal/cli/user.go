@@ -17,7 +17,7 @@ import (
 
 // User has the commands about users.
 type User struct {
-	Create   UserCreate   `cmd:"" help:"Make a user and print the password, unless one is given on standard input."`
+	Create   UserCreate   `cmd:"" help:"Make a user and print the password, unless --password-stdin gives one."`
 	Password UserPassword `cmd:"" help:"Give a user another password."`
 	List     UserList     `cmd:"" help:"List the users."`
 }
@@ -44,6 +44,9 @@ func (c *UserCreate) Run(ctx Context) error {
 			return err
 		}
 		fmt.Printf("user %s has the id %d\n", u.Name, u.ID)
+		if !c.Superuser {
+			fmt.Println("without --superuser a user has no permissions yet")
+		}
 		show(made, password)
 		return nil
 	})

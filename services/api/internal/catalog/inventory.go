@@ -54,7 +54,7 @@ func storages() *resource.Resource {
 		Order:   []string{"cluster", "name"},
 		Search:  []string{"name", "storage_type", "content"},
 		Unique:  []resource.Unique{{Constraint: "storages_cluster_id_name_key", Fields: []string{"cluster", "name"}}},
-		LockVia: []string{"cluster", "endpoint"},
+		LockVia: []string{"cluster", "proxmox_endpoint"},
 	}
 }
 
@@ -91,13 +91,14 @@ func clusters() *resource.Resource {
 			{Name: "description", Kind: resource.Char{Max: 200}, Blank: true},
 			{Name: "comments", Kind: resource.Text{}, Blank: true},
 		}, trailing(), []resource.Field{
-			{Name: "endpoint", Kind: resource.Reference{To: Endpoints, CascadeFrom: goesWithEndpoint}, Null: true, Label: "Proxmox endpoint", Help: "The endpoint that discovered it"},
+			// Not "endpoint": a field of that name, which NetBox's cluster does not have, breaks writes of pynetbox's records.
+			{Name: "proxmox_endpoint", Column: "endpoint_id", Kind: resource.Reference{To: Endpoints, CascadeFrom: goesWithEndpoint}, Null: true, Label: "Proxmox endpoint", Help: "The endpoint that discovered it"},
 		}),
 		Brief:   append(append(resource.Shape{}, named...), resource.Picks("display_url", "description")...),
 		Order:   []string{"name"},
 		Search:  []string{"name", "description", "comments"},
-		Unique:  []resource.Unique{{Constraint: "clusters_endpoint_id_key", Fields: []string{"endpoint"}}},
-		LockVia: []string{"endpoint"},
+		Unique:  []resource.Unique{{Constraint: "clusters_endpoint_id_key", Fields: []string{"proxmox_endpoint"}}},
+		LockVia: []string{"proxmox_endpoint"},
 	}
 }
 
@@ -122,6 +123,6 @@ func virtualMachines() *resource.Resource {
 		Order:   []string{"name"},
 		Search:  []string{"name", "pool", "proxmox_tags"},
 		Unique:  []resource.Unique{{Constraint: "virtual_machines_vmid", Fields: []string{"cluster", "vmid"}}},
-		LockVia: []string{"cluster", "endpoint"},
+		LockVia: []string{"cluster", "proxmox_endpoint"},
 	}
 }

@@ -142,7 +142,9 @@ func classify(err error) *Error {
 	case errors.As(err, &cut):
 		e.Kind, e.Text = proxopsv1.ErrorKind_ERROR_KIND_MALFORMED, "the answer broke off: "+cut.Error()
 		e.Remedy = remedyMalformed
-	case errors.As(err, &unverified), isX509(err), errors.As(err, &alert), errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+	case errors.Is(err, http.ErrSchemeMismatch):
+		e.Kind, e.Remedy = proxopsv1.ErrorKind_ERROR_KIND_TLS, "Something without TLS answers there: check the port, which is 8006 for Proxmox VE."
+	case errors.As(err, &unverified), isX509(err), errors.As(err, &alert), errors.As(err, &record):
 		e.Kind, e.Remedy = proxopsv1.ErrorKind_ERROR_KIND_TLS, remedyTLS
 	}
 	return e
