@@ -48,7 +48,7 @@ func TestEveryCallsAtTheStartAfterAChangeWhenAskedAndAfterAReconnection(t *testi
 	}
 	expect("at the start", true, time.Now())
 	expect("at the time it asked for", false, time.Time{})
-	if err := b.Conn().Publish(subjects.ControlEndpoints, nil); err != nil {
+	if err := natstest.Join(t, server, localnats.API).Conn().Publish(subjects.ControlEndpoints, nil); err != nil {
 		t.Fatal(err)
 	}
 	expect("after a change", true, time.Time{})
