@@ -23,8 +23,9 @@ func TestWhatIsWrongWithAnEndpointIsSaidUntilItIsMended(t *testing.T) {
 	says := func(status, kind string) {
 		t.Helper()
 		l.poll(t, e)
+		states := l.rest.syncState(t, e)
 		for _, k := range jobKinds {
-			if s := l.rest.syncState(t, e, k); s.text("status") != status || s.text("error_kind") != kind {
+			if s := states.sub(k); s.text("status") != status || s.text("error_kind") != kind {
 				t.Errorf("%s is %s, %s, want %s, %s: %s", k, s.text("status"), s.text("error_kind"), status, kind, s.text("error"))
 			}
 		}

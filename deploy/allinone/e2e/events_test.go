@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/proxops/proxops/proto-events/subjects"
 )
 
@@ -38,24 +40,19 @@ type event struct {
 func (l *lab) events(t *testing.T) []event {
 	t.Helper()
 	last := l.published(t)
-	stream, err := l.bus.JetStream().Stream(t.Context(), subjects.StreamEvents)
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := make([]event, 0, last)
-	for seq := uint64(1); seq <= last; seq++ {
-		m, err := stream.GetMsg(t.Context(), seq)
-		if err != nil {
-			t.Fatalf("read event %d of %d: %v", seq, last, err)
-		}
+	err := l.messages(t.Context(), subjects.StreamEvents, func(m *jetstream.RawStreamMsg) error {
 		e := event{raw: m.Data}
 		if err := json.Unmarshal(m.Data, &e); err != nil {
-			t.Fatalf("event %d: %v: %s", seq, err, m.Data)
+			return fmt.Errorf("event %d: %w: %s", m.Sequence, err, m.Data)
 		}
-		if e.Sequence != strconv.FormatUint(seq, 10) {
-			t.Fatalf("event %d says it is %s", seq, e.Sequence)
+		if all = append(all, e); m.Sequence != uint64(len(all)) || e.Sequence != strconv.Itoa(len(all)) {
+			return fmt.Errorf("event %d of the stream is at %d and says it is %s", len(all), m.Sequence, e.Sequence)
 		}
-		all = append(all, e)
+		return nil
+	})
+	if err != nil || uint64(len(all)) != last {
+		t.Fatalf("%d of %d events were read: %v", len(all), last, err)
 	}
 	return all
 }

@@ -99,8 +99,9 @@ func (l *lab) suffer(t *testing.T, e *endpoint, faults []pvesim.NamedFault) {
 		if !l.tryPoll(t, e, kinds...) {
 			return
 		}
+		states := l.rest.syncState(t, e)
 		for _, kind := range jobKinds {
-			if s := l.rest.syncState(t, e, kind); s.text("status") != "ok" || s.text("error_kind") != "" || s.text("error") != "" {
+			if s := states.sub(kind); s.text("status") != "ok" || s.text("error_kind") != "" || s.text("error") != "" {
 				t.Errorf("%s: after %s had passed, %s is %s: %s", e.name, f.Name, kind, s.text("status"), s.text("error"))
 			}
 		}
@@ -116,8 +117,9 @@ type outcome struct{ status, kind string }
 // mustSay holds the sync states against what a fault must have them say.
 func (l *lab) mustSay(t *testing.T, e *endpoint, f pvesim.NamedFault) {
 	t.Helper()
+	states := l.rest.syncState(t, e)
 	for _, kind := range jobKinds {
-		s := l.rest.syncState(t, e, kind)
+		s := states.sub(kind)
 		want := wantOutcome(version(t, e), f, kind)
 		if got := (outcome{s.text("status"), s.text("error_kind")}); got != want {
 			t.Errorf("%s: with %s, %s is %v, want %v: %s", e.name, f.Name, kind, got, want, s.text("error"))
@@ -209,8 +211,9 @@ func TestAPinnedCertificateMayNotChange(t *testing.T) {
 	before := l.tuples(t, e)
 	c.RotateCertificate()
 	l.poll(t, e)
+	states := l.rest.syncState(t, e)
 	for _, kind := range jobKinds {
-		if s := l.rest.syncState(t, e, kind); s.text("status") != "failing" || s.text("error_kind") != "fingerprint" {
+		if s := states.sub(kind); s.text("status") != "failing" || s.text("error_kind") != "fingerprint" {
 			t.Errorf("after the certificate was renewed, %s is %s, %s: %s", kind, s.text("status"), s.text("error_kind"), s.text("error"))
 		}
 	}

@@ -122,8 +122,9 @@ func (l *lab) ended(ctx context.Context, r run) error {
 func (l *lab) mustBe(t *testing.T, status string, endpoints ...*endpoint) {
 	t.Helper()
 	for _, e := range endpoints {
+		states := l.rest.syncState(t, e)
 		for _, kind := range jobKinds {
-			if s := l.rest.syncState(t, e, kind); s.text("status") != status {
+			if s := states.sub(kind); s.text("status") != status {
 				t.Errorf("%s: %s is %s, want %s: %s", e.name, kind, s.text("status"), status, s.text("error"))
 			}
 		}

@@ -175,10 +175,10 @@ func by(t *testing.T, key string, list []object) map[string]object {
 	return out
 }
 
-// syncState is what REST says about the readings of one kind.
-func (r *rest) syncState(t *testing.T, e *endpoint, kind string) object {
+// syncState is what REST says about the readings of an endpoint, by kind.
+func (r *rest) syncState(t *testing.T, e *endpoint) object {
 	t.Helper()
-	return r.get(t, fmt.Sprintf("%s%d/", endpointsPath, e.id)).sub("sync_state").sub(kind)
+	return r.get(t, fmt.Sprintf("%s%d/", endpointsPath, e.id)).sub("sync_state")
 }
 
 func decode(t *testing.T, text []byte) object {
