@@ -239,7 +239,7 @@ func TestAMigrationTurnsAReplicationRound(t *testing.T) {
 				}
 			}
 			guest := l.rest.get(t, o.sub("virtual_machine").text("url"))
-			if cluster := l.rest.get(t, guest.sub("cluster").text("url")); cluster.sub("endpoint").id() != e.id {
+			if cluster := l.rest.get(t, guest.sub("cluster").text("url")); cluster.sub("proxmox_endpoint").id() != e.id {
 				t.Errorf("%s: the guest of %s belongs to cluster %v", e.name, o.text("display"), cluster)
 			}
 		}
