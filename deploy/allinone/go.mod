@@ -14,6 +14,7 @@ require (
 	github.com/proxops/proxops/services/api v0.0.0
 	github.com/proxops/proxops/services/poller v0.0.0
 	github.com/proxops/proxops/services/projector v0.0.0
+	github.com/synadia-io/orbit.go/jetstreamext v0.3.1
 	google.golang.org/protobuf v1.36.12
 )
 
@@ -66,7 +67,6 @@ require (
 	github.com/quic-go/qpack v0.6.0 // indirect
 	github.com/quic-go/quic-go v0.59.0 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
-	github.com/synadia-io/orbit.go/jetstreamext v0.3.1 // indirect
 	github.com/synadia-io/orbit.go/natsext v0.1.2 // indirect
 	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	github.com/ugorji/go/codec v1.3.1 // indirect
