@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -73,11 +74,16 @@ func versions(ctx context.Context, p *goose.Provider) (has, want int64, err erro
 }
 
 // withProvider calls fn with a goose provider on its own connections, which are closed afterwards.
-func withProvider(ctx context.Context, url string, files fs.FS, fn func(*goose.Provider) error) error {
+func withProvider(ctx context.Context, url string, files fs.FS, fn func(*goose.Provider) error) (err error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
 		return invalidURL(err)
 	}
+	defer func() {
+		if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) { // database/sql may say "bad connection" instead
+			err = fmt.Errorf("%w: %w", err, ctx.Err())
+		}
+	}()
 	cfg.RuntimeParams["application_name"] = "proxops migrate"
 	cfg.RuntimeParams["timezone"] = "UTC"
 	db := stdlib.OpenDB(*cfg)

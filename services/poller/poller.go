@@ -49,7 +49,11 @@ type Deps struct {
 // Run polls until ctx ends, and returns nil then; runs that are under way get three seconds to end. Its errors are one line: a
 // configuration that cannot be used, a key file that cannot be read, NATS that cannot be reached at the start.
 func Run(ctx context.Context, cfg Config, deps Deps) error {
-	cfg = cfg.withDefaults()
+	// Who is told to stop while it starts has nothing to complain about either.
+	return app.Run(ctx, func(ctx context.Context) error { return run(ctx, cfg.withDefaults(), deps) })
+}
+
+func run(ctx context.Context, cfg Config, deps Deps) error {
 	if !subjects.ValidSite(cfg.Site) {
 		return fault.New(fault.Invalid, "site %q is no name of a site: use lower-case letters, digits and hyphens", cfg.Site)
 	}

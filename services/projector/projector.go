@@ -46,7 +46,11 @@ type Deps struct {
 // Run works until ctx ends, and returns nil then. Any number of projectors may run at once. Its errors are one line: a configuration that
 // cannot be used, Postgres or NATS that cannot be reached at the start, a database that is newer than this binary.
 func Run(ctx context.Context, cfg Config, deps Deps) error {
-	cfg = cfg.withDefaults()
+	// Who is told to stop while it starts has nothing to complain about either.
+	return app.Run(ctx, func(ctx context.Context) error { return run(ctx, cfg.withDefaults(), deps) })
+}
+
+func run(ctx context.Context, cfg Config, deps Deps) error {
 	log := cmp.Or(deps.Log, obs.Discard())
 	registry := cmp.Or(deps.Metrics, prometheus.NewRegistry())
 	pool, err := postgres.Prepare(ctx, cfg.DatabaseURL, cfg.NoMigrate, postgres.Options{Name: "projector"})

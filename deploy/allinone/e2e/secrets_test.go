@@ -202,6 +202,7 @@ func TestTheSearchFindsSecrets(t *testing.T) {
 	l := newLab(t)
 	// Not among the lab's own secrets, as those would fail this test.
 	spy := &lab{pool: l.pool, bus: l.bus, log: newJournal(t)}
+	l.published(t) // all streams are there
 	secret := "a-secret-that-got-lost"
 	spy.secrets.plant(secret)
 	if found, err := spy.search(t.Context()); err != nil || len(found) > 0 {
