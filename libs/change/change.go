@@ -18,19 +18,26 @@ import (
 // ObjectType is the id of a row of object_types.
 type ObjectType int32
 
-// The object types, as the first migration numbers them.
+// The object types, as the migrations number them.
 const (
-	BackupRoutine   ObjectType = 1
-	Replication     ObjectType = 2
-	ProxmoxEndpoint ObjectType = 3
-	ProxmoxNode     ObjectType = 4
-	ProxmoxStorage  ObjectType = 5
-	ProxmoxCluster  ObjectType = 6
-	Cluster         ObjectType = 7
-	VirtualMachine  ObjectType = 8
-	Tag             ObjectType = 9
-	User            ObjectType = 10
-	Token           ObjectType = 11
+	BackupRoutine        ObjectType = 1
+	Replication          ObjectType = 2
+	ProxmoxEndpoint      ObjectType = 3
+	ProxmoxNode          ObjectType = 4
+	ProxmoxStorage       ObjectType = 5
+	ProxmoxCluster       ObjectType = 6
+	Cluster              ObjectType = 7
+	VirtualMachine       ObjectType = 8
+	Tag                  ObjectType = 9
+	User                 ObjectType = 10
+	Token                ObjectType = 11
+	Group                ObjectType = 12
+	Permission           ObjectType = 13
+	CustomField          ObjectType = 14
+	CustomFieldChoiceSet ObjectType = 15
+	JournalEntry         ObjectType = 16
+	ObjectChange         ObjectType = 17
+	ObjectTypeType       ObjectType = 18
 )
 
 // Action is what NetBox calls the kinds of change.

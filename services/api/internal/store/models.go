@@ -21,4 +21,6 @@ type User struct {
 	IsSuperuser  bool
 	DateJoined   time.Time
 	LastLogin    *time.Time
+	Created      time.Time
+	LastUpdated  time.Time
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const userByName = `-- name: UserByName :one
-SELECT id, username, password_hash, first_name, last_name, email, is_active, is_superuser, date_joined, last_login FROM users WHERE username = $1
+SELECT id, username, password_hash, first_name, last_name, email, is_active, is_superuser, date_joined, last_login, created, last_updated FROM users WHERE username = $1
 `
 
 func (q *Queries) UserByName(ctx context.Context, username string) (User, error) {
@@ -27,6 +27,8 @@ func (q *Queries) UserByName(ctx context.Context, username string) (User, error)
 		&i.IsSuperuser,
 		&i.DateJoined,
 		&i.LastLogin,
+		&i.Created,
+		&i.LastUpdated,
 	)
 	return i, err
 }
@@ -34,7 +36,7 @@ func (q *Queries) UserByName(ctx context.Context, username string) (User, error)
 const userInsert = `-- name: UserInsert :one
 INSERT INTO users (username, password_hash, email, is_superuser)
 VALUES ($1, $2, $3, $4)
-RETURNING id, username, password_hash, first_name, last_name, email, is_active, is_superuser, date_joined, last_login
+RETURNING id, username, password_hash, first_name, last_name, email, is_active, is_superuser, date_joined, last_login, created, last_updated
 `
 
 func (q *Queries) UserInsert(ctx context.Context, username string, passwordHash string, email string, isSuperuser bool) (User, error) {
@@ -56,12 +58,14 @@ func (q *Queries) UserInsert(ctx context.Context, username string, passwordHash 
 		&i.IsSuperuser,
 		&i.DateJoined,
 		&i.LastLogin,
+		&i.Created,
+		&i.LastUpdated,
 	)
 	return i, err
 }
 
 const userList = `-- name: UserList :many
-SELECT id, username, password_hash, first_name, last_name, email, is_active, is_superuser, date_joined, last_login FROM users ORDER BY username
+SELECT id, username, password_hash, first_name, last_name, email, is_active, is_superuser, date_joined, last_login, created, last_updated FROM users ORDER BY username
 `
 
 func (q *Queries) UserList(ctx context.Context) ([]User, error) {
@@ -84,6 +88,8 @@ func (q *Queries) UserList(ctx context.Context) ([]User, error) {
 			&i.IsSuperuser,
 			&i.DateJoined,
 			&i.LastLogin,
+			&i.Created,
+			&i.LastUpdated,
 		); err != nil {
 			return nil, err
 		}
