@@ -3,6 +3,8 @@ package resource
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // Kind is what a field is: its column, its JSON form, its validation, its filters and its metadata. The kinds are in this package.
@@ -25,6 +27,11 @@ type Kind interface {
 	filters(f *Field, add func(suffix string, fn filter))
 	// meta describes the kind for OPTIONS.
 	meta(r *Resource, f *Field) meta
+	// schema describes the kind for the OpenAPI document: its values in answers, and in requests; write is nil if that is the same. What all
+	// fields have, such as label, help, null and default, is added to it.
+	schema(r *Resource, f *Field) (read, write *openapi3.SchemaRef)
+	// query describes the values of the plain filter of a field. Lookups that continue its name are known by their suffix.
+	query(f *Field) *openapi3.Schema
 }
 
 // common is what most kinds have in common.
@@ -35,6 +42,7 @@ func (common) computed() bool                                 { return false }
 func (common) empty() any                                     { return nil }
 func (common) flat(v any) any                                 { return v }
 func (common) filters(*Field, func(suffix string, fn filter)) {}
+func (common) query(*Field) *openapi3.Schema                  { return openapi3.NewStringSchema() }
 
 // derived is what kinds without a column of their own have in common.
 type derived struct{ common }

@@ -2,6 +2,8 @@ package resource
 
 import (
 	"encoding/json"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // CustomFields is the object of custom fields, which has a column custom_field_data.
@@ -37,3 +39,12 @@ func (CustomFields) read(in *input, f *Field, v any) (any, []string) {
 }
 
 func (CustomFields) meta(*Resource, *Field) meta { return meta{Type: "field"} }
+
+func (CustomFields) schema(*Resource, *Field) (read, write *openapi3.SchemaRef) {
+	s := openapi3.NewObjectSchema()
+	s.Description = "Values of custom fields by name. Answers have every custom field of the object type; requests, those to change."
+	value := openapi3.NewSchema()
+	value.Nullable = true
+	s.AdditionalProperties.Schema = value.NewRef()
+	return s.NewRef(), nil
+}

@@ -1,6 +1,10 @@
 package resource
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
 
 // URL is the absolute address of an object.
 type URL struct {
@@ -79,4 +83,12 @@ func (Words) meta(*Resource, *Field) meta { return meta{Type: "field"} }
 // Name is the display of resources that are known by one field.
 func Name(field string) Words {
 	return Words{Needs: []string{field}, Write: func(b []byte, a Args) []byte { return append(b, a.Text(0)...) }}
+}
+
+func (URL) schema(*Resource, *Field) (read, write *openapi3.SchemaRef) {
+	return openapi3.NewStringSchema().WithFormat("uri").NewRef(), nil
+}
+
+func (Words) schema(*Resource, *Field) (read, write *openapi3.SchemaRef) {
+	return openapi3.NewStringSchema().NewRef(), nil
 }

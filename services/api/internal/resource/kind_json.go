@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // JSON is a column of JSON.
@@ -12,6 +14,7 @@ type JSON struct {
 	common
 	Form  Form
 	Clean func(any) (any, []string) // further validation of the decoded value, which it may replace
+	Of    *openapi3.Schema          // of the elements of a list, or of the values of an object; nil: any
 }
 
 // Form says what JSON a field takes.
@@ -117,3 +120,20 @@ func marshal(v any) json.RawMessage {
 }
 
 func (JSON) meta(_ *Resource, _ *Field) meta { return meta{Type: "field"} }
+
+func (k JSON) schema(*Resource, *Field) (read, write *openapi3.SchemaRef) {
+	of := k.Of
+	if of == nil {
+		of = openapi3.NewSchema()
+		of.Nullable = true
+	}
+	switch k.Form {
+	case ListJSON:
+		return openapi3.NewArraySchema().WithItems(of).NewRef(), nil
+	case ObjectJSON, VerbatimJSON:
+		s := openapi3.NewObjectSchema()
+		s.AdditionalProperties.Schema = of.NewRef()
+		return s.NewRef(), nil
+	}
+	return of.NewRef(), nil
+}

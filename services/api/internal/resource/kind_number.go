@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // Integer is a whole number. The default bounds are those of NetBox's positive integers: 0 and 2147483647.
@@ -212,3 +214,32 @@ func queryBool(values []string) (value, ok bool) {
 }
 
 func (Boolean) meta(_ *Resource, _ *Field) meta { return meta{Type: "boolean"} }
+
+func (k Integer) schema(_ *Resource, f *Field) (read, write *openapi3.SchemaRef) {
+	s := openapi3.NewIntegerSchema()
+	if k.max() > maxInt32 {
+		s = openapi3.NewInt64Schema()
+	}
+	if f.ReadOnly {
+		return s.NewRef(), nil
+	}
+	return s.WithMin(float64(k.Min)).WithMax(float64(k.max())).NewRef(), nil
+}
+
+func (Integer) query(*Field) *openapi3.Schema { return openapi3.NewIntegerSchema() }
+
+func (k Float) schema(_ *Resource, f *Field) (read, write *openapi3.SchemaRef) {
+	s := openapi3.NewFloat64Schema()
+	if !f.ReadOnly {
+		s = s.WithMin(k.Min)
+	}
+	return s.NewRef(), nil
+}
+
+func (Float) query(*Field) *openapi3.Schema { return openapi3.NewFloat64Schema() }
+
+func (Boolean) schema(*Resource, *Field) (read, write *openapi3.SchemaRef) {
+	return openapi3.NewBoolSchema().NewRef(), nil
+}
+
+func (Boolean) query(*Field) *openapi3.Schema { return openapi3.NewBoolSchema() }

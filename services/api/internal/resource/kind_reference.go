@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // Reference points to an object of a resource of the set. It is shown as that object's brief form.
@@ -131,4 +133,11 @@ func (Reference) meta(r *Resource, f *Field) meta {
 		m.Children = append(m.Children, namedMeta{p.Name, child.describe(to)})
 	}
 	return m
+}
+
+func (k Reference) schema(r *Resource, _ *Field) (read, write *openapi3.SchemaRef) {
+	to := r.set.byName[k.To]
+	s := openapi3.NewOneOfSchema(openapi3.NewIntegerSchema())
+	s.OneOf = append(s.OneOf, component("Brief"+to.Class+"Request"))
+	return component("Brief" + to.Class), s.NewRef()
 }

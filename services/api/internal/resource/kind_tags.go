@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // Tags are the tags of an object, which lie in tagged_items.
@@ -171,4 +173,38 @@ func (Tags) meta(*Resource, *Field) meta {
 		tag.Children = append(tag.Children, namedMeta{c.name, meta{Type: c.kind, Required: own, ReadOnly: !own && c.name != "color", Label: capitalise(strings.ReplaceAll(c.name, "_", " ")), MaxLength: c.limit}})
 	}
 	return meta{Type: "field", Child: &tag}
+}
+
+// Names of the schemas of tags in answers and in requests.
+const (
+	tagSchema  = "NestedTag"
+	tagRequest = "NestedTagRequest"
+)
+
+func (Tags) schema(*Resource, *Field) (read, write *openapi3.SchemaRef) {
+	of := func(name string) *openapi3.SchemaRef {
+		s := openapi3.NewArraySchema()
+		s.Items = component(name)
+		return s.NewRef()
+	}
+	return of(tagSchema), of(tagRequest)
+}
+
+// tagComponents are the schemas that the tags of an object refer to.
+func tagComponents() openapi3.Schemas {
+	tag, request := newObject(), newObject()
+	for name, s := range map[string]*openapi3.Schema{
+		"id": openapi3.NewIntegerSchema(), "url": openapi3.NewStringSchema().WithFormat("uri"), "display_url": openapi3.NewStringSchema().WithFormat("uri"),
+		"display": openapi3.NewStringSchema(), "name": openapi3.NewStringSchema(), "slug": openapi3.NewStringSchema(), "color": openapi3.NewStringSchema(),
+	} {
+		tag.Properties[name] = s.NewRef()
+		tag.Required = append(tag.Required, name)
+	}
+	slices.Sort(tag.Required)
+	request.Description = "Describes one tag by any of these."
+	request.Properties["id"] = openapi3.NewIntegerSchema().NewRef()
+	for name, limit := range map[string]int64{"name": 100, "slug": 100} {
+		request.Properties[name] = openapi3.NewStringSchema().WithMinLength(1).WithMaxLength(limit).NewRef()
+	}
+	return openapi3.Schemas{tagSchema: tag.NewRef(), tagRequest: openapi3.NewOneOfSchema(openapi3.NewIntegerSchema(), request).NewRef()}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // Char is text of one line.
@@ -208,4 +210,47 @@ func (k Choice) meta(_ *Resource, _ *Field) meta { return meta{Type: "field", Ch
 
 func invalidChoice(v string) string {
 	return "Select a valid choice. " + v + " is not one of the available choices."
+}
+
+func (k Char) schema(_ *Resource, f *Field) (read, write *openapi3.SchemaRef) {
+	s := openapi3.NewStringSchema()
+	if k.Max > 0 && !f.ReadOnly {
+		s = s.WithMaxLength(int64(k.Max))
+	}
+	return s.NewRef(), nil
+}
+
+func (Text) schema(*Resource, *Field) (read, write *openapi3.SchemaRef) {
+	return openapi3.NewStringSchema().NewRef(), nil
+}
+
+// words is one of the choices.
+func (k Choice) words() *openapi3.Schema {
+	s := openapi3.NewStringSchema()
+	for _, o := range k.Choices {
+		s.Enum = append(s.Enum, o.Value)
+	}
+	return s
+}
+
+func (k Choice) schema(_ *Resource, f *Field) (read, write *openapi3.SchemaRef) {
+	request := k.words()
+	if f.Blank {
+		request.Enum = append(request.Enum, "")
+	}
+	if k.Plain {
+		return k.words().NewRef(), request.NewRef()
+	}
+	answer := newObject()
+	answer.Properties["value"] = k.words().NewRef()
+	answer.Properties["label"] = openapi3.NewStringSchema().NewRef()
+	answer.Required = []string{"value", "label"}
+	answer.Nullable = f.Blank || f.Null
+	return answer.NewRef(), request.NewRef()
+}
+
+func (k Choice) query(*Field) *openapi3.Schema {
+	s := k.words()
+	s.Enum = append(s.Enum, "null")
+	return s
 }

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // DateTime is an instant, kept in microseconds.
@@ -99,3 +101,9 @@ func zone(s string) time.Duration {
 	}
 	return d
 }
+
+func (DateTime) schema(*Resource, *Field) (read, write *openapi3.SchemaRef) {
+	return openapi3.NewDateTimeSchema().NewRef(), nil
+}
+
+func (DateTime) query(*Field) *openapi3.Schema { return openapi3.NewDateTimeSchema() }

@@ -12,6 +12,7 @@ import (
 // the name, one that begins with "=" stands for a whole name.
 func (r *Resource) makeFilters() map[string]filter {
 	out := map[string]filter{}
+	r.filtered = map[string]lookupOf{}
 	for i := range r.Fields {
 		f := &r.Fields[i]
 		if f.NoFilter || f.WriteOnly {
@@ -28,6 +29,7 @@ func (r *Resource) makeFilters() map[string]filter {
 				name += "__" + suffix
 			}
 			out[name] = fn
+			r.filtered[name] = lookupOf{f, suffix}
 		})
 	}
 	if r.Type != 0 {

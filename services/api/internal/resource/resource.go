@@ -32,10 +32,12 @@ type Resource struct {
 	fields  map[string]*Field
 	display *Field
 	filters map[string]filter
-	writes  []*Field // fields that a request may set
-	logged  []*Field // fields of the flat state
-	columns []*Field // fields with a column of their own
-	plans   planCache
+	// filtered says of filters what they look at.
+	filtered map[string]lookupOf
+	writes   []*Field // fields that a request may set
+	logged   []*Field // fields of the flat state
+	columns  []*Field // fields with a column of their own
+	plans    planCache
 }
 
 // Unique declares a unique constraint of the table.
