@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -79,12 +80,12 @@ func TestTokensAreStoredAsDigests(t *testing.T) {
 		if want := map[int]int{1: 40, 2: 57}[version]; len(plain.Reveal()) != want {
 			t.Errorf("version %d has %d characters, want %d", version, len(plain.Reveal()), want)
 		}
-		who, err := tokens.Authenticate(t.Context(), "Token "+plain.Reveal(), netip.MustParseAddr("192.0.2.9"))
+		who, err := tokens.Authenticate(t.Context(), bearing(plain), netip.MustParseAddr("192.0.2.9"))
 		if err != nil || who.Username != "anna" || !who.ReadOnly || !who.Superuser {
 			t.Errorf("version %d: %+v %v", version, who, err)
 		}
 		old := auth.Tokens{Queries: store.New(pool), Peppers: admin.Peppers{1: peppers[1]}, Log: obs.Discard()}
-		if _, err := old.Authenticate(t.Context(), "Token "+plain.Reveal(), netip.MustParseAddr("192.0.2.9")); fault.KindOf(err) != fault.Denied {
+		if _, err := old.Authenticate(t.Context(), bearing(plain), netip.MustParseAddr("192.0.2.9")); fault.KindOf(err) != fault.Denied {
 			t.Errorf("version %d without its pepper: %v", version, err)
 		}
 		var stored string
@@ -111,4 +112,9 @@ func TestTokensAreStoredAsDigests(t *testing.T) {
 			t.Errorf("got %v, want %v", err, what)
 		}
 	}
+}
+
+// bearing returns a request with this token.
+func bearing(token seal.Secret) *http.Request {
+	return &http.Request{Header: http.Header{"Authorization": {"Token " + token.Reveal()}}}
 }

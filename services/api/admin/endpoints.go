@@ -53,7 +53,7 @@ func (e Endpoints) list(ctx context.Context, filter url.Values) ([]Endpoint, err
 		return nil, err
 	}
 	filter.Set("limit", "0")
-	body, err := s.List(ctx, s.Set.Get(catalog.Endpoints), resource.Address{}, filter, resource.Selection{})
+	body, err := s.List(ctx, s.Set.Get(catalog.Endpoints), resource.Actor{Access: resource.Everything}, resource.Address{}, filter, resource.Selection{})
 	if err != nil {
 		return nil, fmt.Errorf("list endpoints: %w", err)
 	}
@@ -149,7 +149,7 @@ func (e Endpoints) request(fields map[string]any) (*resource.Store, resource.Req
 	if err != nil {
 		return nil, resource.Request{}, err
 	}
-	actor := resource.Actor{Origin: change.Origin{Cause: change.System, RequestID: uuid.New()}}
+	actor := resource.Actor{Access: resource.Everything, Origin: change.Origin{Cause: change.System, RequestID: uuid.New()}}
 	return s, resource.Request{Body: body, Actor: actor}, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -19,37 +20,30 @@ import (
 	"github.com/proxops/proxops/services/api/internal/store"
 )
 
-// Action is what a permission allows.
-type Action string
-
-// The actions, as NetBox names them.
-const (
-	View   Action = "view"
-	Add    Action = "add"
-	Change Action = "change"
-	Delete Action = "delete"
-)
-
 // Principal is a user who has proved who they are.
 type Principal struct {
 	UserID    int32
 	Username  string
 	Superuser bool
 	ReadOnly  bool // the token may not write
+	Anonymous bool // nobody: there is no user
 }
 
-// May says whether the principal may do this to objects of the resource.
-func (p *Principal) May(_ *resource.Resource, a Action) bool {
-	return p.Superuser && (a == View || !p.ReadOnly)
+// Scope implements resource.Access.
+func (p *Principal) Scope(_ *resource.Resource, a resource.Action) (s resource.Scope, ok bool) {
+	if p.ReadOnly && (a == resource.Add || a == resource.Change || a == resource.Delete) {
+		return s, false
+	}
+	if p.Superuser {
+		return resource.Scope{All: true}, true
+	}
+	return s, false
 }
 
 // denied is a refusal with a text for the client. NetBox answers every failure of authentication with 403.
 func denied(format string, args ...any) error {
 	return fault.Wrap(fault.Denied, resource.Detail(fmt.Sprintf(format, args...)), "authenticate")
 }
-
-// ErrForbidden is the refusal of what a principal may not do.
-var ErrForbidden = denied("You do not have permission to perform this action.")
 
 // ErrAnonymous is the refusal of whoever does not say who they are.
 var ErrAnonymous = denied("Authentication credentials were not provided.")
@@ -64,12 +58,15 @@ type Tokens struct {
 	Log     *slog.Logger
 }
 
-// Authenticate finds the owner of the token in an Authorization header. The address is that of the client, invalid if it is not known. Every
-// refusal is fault.Denied with a resource.Detail.
-func (t *Tokens) Authenticate(ctx context.Context, header string, client netip.Addr) (*Principal, error) {
-	token, err := readHeader(header)
+// Authenticate finds the owner of the token in the Authorization header; without one, the principal is anonymous. The address is that of the
+// client, invalid if it is not known. Every refusal is fault.Denied with a resource.Detail.
+func (t *Tokens) Authenticate(ctx context.Context, r *http.Request, client netip.Addr) (*Principal, error) {
+	token, err := readHeader(r.Header.Get("Authorization"))
 	if err != nil {
 		return nil, err
+	}
+	if token == "" {
+		return &Principal{Anonymous: true}, nil
 	}
 	row, err := t.find(ctx, token)
 	if err != nil {
@@ -94,14 +91,14 @@ func (t *Tokens) Authenticate(ctx context.Context, header string, client netip.A
 	return &Principal{UserID: row.UserID, Username: row.Username, Superuser: row.IsSuperuser, ReadOnly: !row.WriteEnabled}, nil
 }
 
-// readHeader returns the token of an Authorization header. The keyword does not tell the version, as clients mix them up.
+// readHeader returns the token of an Authorization header, "" if it is of another kind. The keyword does not tell the version, as clients mix them up.
 func readHeader(header string) (string, error) {
 	words := strings.Fields(header)
 	if len(words) == 0 {
-		return "", ErrAnonymous
+		return "", nil
 	}
 	if keyword := strings.ToLower(words[0]); keyword != "token" && keyword != "bearer" {
-		return "", ErrAnonymous
+		return "", nil
 	}
 	if len(words) != 2 {
 		return "", denied(`Invalid authorization header: Must be in the form "Bearer <key>.<token>" or "Token <token>"`)

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// find looks up all references of the input at once, and notes those that lead nowhere.
-func (in *input) find(ctx context.Context, tx pgx.Tx) error {
+// find looks up all references of the input at once, and notes those that lead nowhere. By attributes the actor finds only what they may see.
+func (in *input) find(ctx context.Context, tx pgx.Tx, actor Actor) error {
 	all := slices.Clone(in.lookups)
 	for _, name := range sortedKeys(in.tagLookups) {
 		all = append(all, in.tagLookups[name]...)
@@ -20,7 +20,7 @@ func (in *input) find(ctx context.Context, tx pgx.Tx) error {
 	batch := &pgx.Batch{}
 	queued := all[:0:0]
 	for _, l := range all {
-		sql, args, wrong := l.query()
+		sql, args, wrong := l.query(actor)
 		if wrong != "" {
 			in.errors.Add(l.field.Name, wrong)
 			continue
@@ -45,7 +45,7 @@ func (in *input) find(ctx context.Context, tx pgx.Tx) error {
 }
 
 // query makes the query for up to two ids of a lookup; wrong says what is wrong with its attributes.
-func (l *lookup) query() (sql string, args []any, wrong string) {
+func (l *lookup) query(actor Actor) (sql string, args []any, wrong string) {
 	table, columns := "tags", "t.id, t.name"
 	if l.to != nil {
 		table, columns = l.to.Table, "t.id, ''"
@@ -82,11 +82,29 @@ func (l *lookup) query() (sql string, args []any, wrong string) {
 		}
 	}
 	add(l.to, "t", l.attrs)
+	if l.to != nil && !l.byID() {
+		scope, err := actor.Scope(l.to, View)
+		if err != nil {
+			scope = Scope{}
+		}
+		if !scope.All {
+			where = append(where, scope.sql(l.to, "t", func(v any) string {
+				args = append(args, v)
+				return "$" + strconv.Itoa(len(args))
+			}))
+		}
+	}
 	sql = "SELECT " + columns + " FROM " + table + " t"
 	if len(where) > 0 {
 		sql += " WHERE " + strings.Join(where, " AND ")
 	}
 	return sql + " ORDER BY t.id LIMIT 2", args, wrong
+}
+
+// byID says that a lookup names an object by its id, if need be as a dictionary of that alone.
+func (l *lookup) byID() bool {
+	_, id := l.attrs["id"]
+	return l.attrs == nil || id && len(l.attrs) == 1
 }
 
 // attribute makes the condition that a column equals a value of a dictionary. inner is the value if it describes another object; sql is "" if

@@ -44,11 +44,6 @@ func (w *Write) Differs(fields ...string) bool {
 	return false
 }
 
-// Actor is who writes.
-type Actor struct {
-	Origin change.Origin
-}
-
 // DiffersMirrored says whether any field differs whose value a sync owns.
 func (w *Write) DiffersMirrored() bool {
 	for i := range w.After.r.Fields {

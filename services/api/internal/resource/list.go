@@ -31,9 +31,13 @@ type Address struct {
 }
 
 // List answers a list request with NetBox's envelope as JSON. It takes one round trip, whatever the length of the page.
-func (s *Store) List(ctx context.Context, r *Resource, at Address, params url.Values, sel Selection) ([]byte, error) {
+func (s *Store) List(ctx context.Context, r *Resource, actor Actor, at Address, params url.Values, sel Selection) ([]byte, error) {
+	scope, err := actor.Scope(r, View)
+	if err != nil {
+		return nil, err
+	}
 	form := r.plan(r.shape(sel))
-	p, q, sql, err := r.prepare(form, params, s.Limits)
+	p, q, sql, err := r.prepare(form, scope, params, s.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +58,7 @@ func (s *Store) List(ctx context.Context, r *Resource, at Address, params url.Va
 }
 
 // prepare reads the parameters of a list request.
-func (r *Resource) prepare(form *plan, params url.Values, limits Limits) (p page, q *query, sql string, err error) {
+func (r *Resource) prepare(form *plan, scope Scope, params url.Values, limits Limits) (p page, q *query, sql string, err error) {
 	if p, err = readPage(params, limits); err != nil {
 		return p, nil, "", err
 	}
@@ -64,6 +68,7 @@ func (r *Resource) prepare(form *plan, params url.Values, limits Limits) (p page
 	if err := q.errors.Err(); err != nil {
 		return p, nil, "", err
 	}
+	q.within(scope)
 	return p, q, listSQL(q, form, p, lastOf(params["ordering"])), nil
 }
 
@@ -240,10 +245,15 @@ type Object struct {
 	Body []byte
 }
 
-// Get answers a request for one object. Its error is fault.NotFound if there is none.
-func (s *Store) Get(ctx context.Context, r *Resource, at Address, id int64, sel Selection) (Object, error) {
+// Get answers a request for one object. Its error is fault.NotFound if there is none that the actor may see.
+func (s *Store) Get(ctx context.Context, r *Resource, actor Actor, at Address, id int64, sel Selection) (Object, error) {
+	scope, err := actor.Scope(r, View)
+	if err != nil {
+		return Object{}, err
+	}
 	form := r.plan(r.shape(sel))
-	rows, err := s.Pool.Query(ctx, r.selectSQL(form, "t.id = $1::bigint"), id)
+	condition, args := r.condition(scope, id)
+	rows, err := s.Pool.Query(ctx, r.selectSQL(form, condition), args...)
 	if err != nil {
 		return Object{}, fmt.Errorf("read %s %d: %w", r.Name, id, err)
 	}

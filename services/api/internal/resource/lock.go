@@ -9,13 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// lockOne locks the endpoints of an object as it was found and as it will be, then the object, which it returns as it is under the lock.
-func (r *Resource) lockOne(ctx context.Context, tx pgx.Tx, states ...*Record) (*Record, error) {
+// lockOne locks the endpoints of an object as it was found and as it will be, then the object, which it returns as it is under the lock if
+// it is in the scope then.
+func (r *Resource) lockOne(ctx context.Context, tx pgx.Tx, scope Scope, states ...*Record) (*Record, error) {
 	locked, err := r.lock(ctx, tx, states...)
 	if err != nil {
 		return nil, err
 	}
-	now, err := r.one(ctx, tx, true, states[0].ID)
+	now, err := r.one(ctx, tx, true, scope, states[0].ID)
 	if err != nil {
 		return nil, err
 	}

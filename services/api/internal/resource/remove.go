@@ -16,8 +16,12 @@ import (
 // Delete removes an object with what its resource's references cascade to, and writes a change row for each. Its error is fault.Conflict with
 // Protected if other objects hold on to it.
 func (s *Store) Delete(ctx context.Context, r *Resource, id int64, req Request) error {
-	err := s.inTx(ctx, r, func(tx pgx.Tx) error {
-		found, err := r.one(ctx, tx, false, id)
+	scope, err := req.Actor.Scope(r, Delete)
+	if err != nil {
+		return err
+	}
+	err = s.inTx(ctx, r, func(tx pgx.Tx) error {
+		found, err := r.one(ctx, tx, false, scope, id)
 		if err != nil {
 			return err
 		}
@@ -31,7 +35,7 @@ func (s *Store) Delete(ctx context.Context, r *Resource, id int64, req Request) 
 		if origin.Message, err = deleteMessage(req.Body); err != nil {
 			return err
 		}
-		before, err := r.lockOne(ctx, tx, found)
+		before, err := r.lockOne(ctx, tx, scope, found)
 		if err != nil {
 			return err
 		}

@@ -49,12 +49,16 @@ func (s *Store) inTx(ctx context.Context, r *Resource, fn func(tx pgx.Tx) error)
 
 // Create makes an object and returns it as it is then.
 func (s *Store) Create(ctx context.Context, r *Resource, req Request) (o Object, err error) {
+	scope, err := req.Actor.Scope(r, Add)
+	if err != nil {
+		return o, err
+	}
 	if req.BodyErr != nil {
 		return o, req.BodyErr
 	}
 	err = s.inTx(ctx, r, func(tx pgx.Tx) error {
 		in := r.readInput(req.Body, true, false)
-		if err := in.find(ctx, tx); err != nil {
+		if err := in.find(ctx, tx, req.Actor); err != nil {
 			return err
 		}
 		if err := in.errors.Err(); err != nil {
@@ -64,7 +68,7 @@ func (s *Store) Create(ctx context.Context, r *Resource, req Request) (o Object,
 		if _, err := r.lock(ctx, tx, w.After); err != nil {
 			return err
 		}
-		o, err = r.save(ctx, w, in, req)
+		o, err = r.save(ctx, w, in, scope, req)
 		return err
 	})
 	if err != nil {
@@ -75,8 +79,12 @@ func (s *Store) Create(ctx context.Context, r *Resource, req Request) (o Object,
 
 // Update changes an object and returns it as it is then.
 func (s *Store) Update(ctx context.Context, r *Resource, id int64, req Request) (o Object, err error) {
+	scope, err := req.Actor.Scope(r, Change)
+	if err != nil {
+		return o, err
+	}
 	err = s.inTx(ctx, r, func(tx pgx.Tx) error {
-		found, err := r.one(ctx, tx, false, id)
+		found, err := r.one(ctx, tx, false, scope, id)
 		if err != nil {
 			return err
 		}
@@ -87,20 +95,20 @@ func (s *Store) Update(ctx context.Context, r *Resource, id int64, req Request) 
 			return req.BodyErr
 		}
 		in := r.readInput(req.Body, false, req.Partial)
-		if err := in.find(ctx, tx); err != nil {
+		if err := in.find(ctx, tx, req.Actor); err != nil {
 			return err
 		}
 		if err := in.errors.Err(); err != nil {
 			return err
 		}
-		before, err := r.lockOne(ctx, tx, found, in.apply(found))
+		before, err := r.lockOne(ctx, tx, scope, found, in.apply(found))
 		if err != nil {
 			return err
 		}
 		if err := matches(before, req.IfMatch); err != nil {
 			return err
 		}
-		o, err = r.save(ctx, &Write{Tx: tx, Action: change.Update, Before: before, After: in.apply(before)}, in, req)
+		o, err = r.save(ctx, &Write{Tx: tx, Action: change.Update, Before: before, After: in.apply(before)}, in, scope, req)
 		return err
 	})
 	if err != nil {
@@ -109,9 +117,10 @@ func (s *Store) Update(ctx context.Context, r *Resource, id int64, req Request) 
 	return o, nil
 }
 
-// one loads the object of this id, or returns the error that there is none.
-func (r *Resource) one(ctx context.Context, tx pgx.Tx, lock bool, id int64) (*Record, error) {
-	records, err := r.load(ctx, tx, lock, "t.id = $1::bigint", id)
+// one loads the object of this id, or returns the error that the scope has none.
+func (r *Resource) one(ctx context.Context, tx pgx.Tx, lock bool, scope Scope, id int64) (*Record, error) {
+	condition, args := r.condition(scope, id)
+	records, err := r.load(ctx, tx, lock, condition, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +144,8 @@ func matches(o *Record, ifMatch string) error {
 	return Stale{current}
 }
 
-// save runs the hooks, writes the row, its tags and its change, and reads the object again.
-func (r *Resource) save(ctx context.Context, w *Write, in *input, req Request) (Object, error) {
+// save runs the hooks, writes the row, its tags and its change, and reads the object again. What leaves the scope is refused.
+func (r *Resource) save(ctx context.Context, w *Write, in *input, scope Scope, req Request) (Object, error) {
 	w.Given, w.Secrets, w.Columns = map[string]bool{}, map[string]seal.Secret{}, map[string]any{}
 	for name, v := range in.values {
 		w.Given[name] = true
@@ -173,6 +182,9 @@ func (r *Resource) save(ctx context.Context, w *Write, in *input, req Request) (
 		if err := r.Hooks.AfterSave(ctx, w); err != nil {
 			return Object{}, err
 		}
+	}
+	if err := r.recheck(ctx, w.Tx, scope, w.After.ID); err != nil {
+		return Object{}, err
 	}
 	if !changed {
 		return *object, nil

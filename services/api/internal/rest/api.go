@@ -25,8 +25,9 @@ const (
 
 // Authenticator finds out who sends a request.
 type Authenticator interface {
-	// Authenticate returns the owner of the token in an Authorization header; a refusal is fault.Denied with a resource.Detail.
-	Authenticate(ctx context.Context, header string, client netip.Addr) (*auth.Principal, error)
+	// Authenticate returns who sends a request from the client's address, an anonymous principal if it does not say; a refusal is fault.Denied
+	// with a resource.Detail.
+	Authenticate(ctx context.Context, r *http.Request, client netip.Addr) (*auth.Principal, error)
 }
 
 // API answers requests under /api/.
@@ -36,6 +37,8 @@ type API struct {
 	Log     *slog.Logger
 	Proxies []netip.Prefix // whose X-Forwarded headers are believed
 	Version string         // of the product, as /api/status/ tells it
+	// Open lets those who are not logged in read what needs no permission, and the object types that may be viewed without one.
+	Open bool
 }
 
 // request is what handlers see of a request.
@@ -66,6 +69,7 @@ type route struct {
 	allow  []string
 	res    *resource.Resource
 	list   bool
+	gate   gate
 	handle func(context.Context, *request) (response, error)
 }
 
@@ -75,18 +79,14 @@ var (
 	rootMethods   = []string{"GET", "HEAD", "OPTIONS"}
 )
 
-// actions are what methods need permission for. OPTIONS needs none.
-var actions = map[string]auth.Action{"GET": auth.View, "HEAD": auth.View, "POST": auth.Add, "PUT": auth.Change, "PATCH": auth.Change, "DELETE": auth.Delete}
-
 // serve answers one request, in the order of NetBox's checks: form of the answer, who asks, what they may, method, then the handler.
 func (rt *route) serve(ctx context.Context, a *API, q *request) (response, error) {
-	who, err := a.Auth.Authenticate(ctx, q.http.Header.Get("Authorization"), a.client(q.http))
-	if err != nil {
+	var err error
+	if q.who, err = a.Auth.Authenticate(ctx, q.http, a.client(q.http)); err != nil {
 		return response{}, err
 	}
-	q.who = who
-	if action, ok := actions[q.method]; ok && rt.res != nil && !q.who.May(rt.res, action) {
-		return response{}, auth.ErrForbidden
+	if err := a.admit(q, rt); err != nil {
+		return response{}, err
 	}
 	if !slices.Contains(rt.allow, q.method) {
 		return response{}, refusal{http.StatusMethodNotAllowed, `Method "` + q.method + `" not allowed.`}
@@ -94,7 +94,11 @@ func (rt *route) serve(ctx context.Context, a *API, q *request) (response, error
 	return rt.handle(ctx, q)
 }
 
-// actor is who a change comes from, for the change log.
+// actor is who asks.
 func (q *request) actor() resource.Actor {
-	return resource.Actor{Origin: change.Origin{Cause: change.API, UserID: &q.who.UserID, UserName: q.who.Username, RequestID: q.id}}
+	actor := resource.Actor{Access: q.who, Origin: change.Origin{Cause: change.API, UserName: q.who.Username, RequestID: q.id}}
+	if !q.who.Anonymous {
+		actor.Origin.UserID = &q.who.UserID
+	}
+	return actor
 }

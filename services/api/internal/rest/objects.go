@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/proxops/proxops/libs/fault"
-	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -18,11 +17,11 @@ func (a *API) listRoute(r *resource.Resource) *route {
 	rt.handle = func(ctx context.Context, q *request) (response, error) {
 		switch q.method {
 		case "OPTIONS":
-			return ok(r.Options(true, q.allowed(r, "POST", auth.Add, "PUT", auth.Change))), nil
+			return ok(r.Options(true, q.allowed(r, "POST", resource.Add, "PUT", resource.Change))), nil
 		case "POST":
 			return a.create(ctx, r, q)
 		}
-		body, err := a.Store.List(ctx, r, q.at, q.params, selection(q))
+		body, err := a.Store.List(ctx, r, q.actor(), q.at, q.params, selection(q))
 		return ok(body), err
 	}
 	return rt
@@ -33,17 +32,19 @@ func (a *API) objectRoute(r *resource.Resource) *route {
 	rt := &route{allow: objectMethods, res: r}
 	rt.handle = func(ctx context.Context, q *request) (response, error) {
 		id, err := strconv.ParseInt(q.object, 10, 64)
+		if q.method == "OPTIONS" {
+			var methods []string
+			may, err := a.Store.May(ctx, r, q.actor(), resource.Change, id)
+			if may {
+				methods = []string{"PUT"}
+			}
+			return ok(r.Options(false, methods)), err
+		}
 		if err != nil && !strings.HasSuffix(err.Error(), strconv.ErrRange.Error()) {
 			return response{}, errNoPath
 		}
-		if q.method == "GET" || q.method == "HEAD" || q.method == "OPTIONS" {
-			o, err := a.Store.Get(ctx, r, q.at, id, selection(q))
-			if q.method == "OPTIONS" && fault.KindOf(err) == fault.NotFound {
-				return ok(r.Options(false, nil)), nil
-			}
-			if q.method == "OPTIONS" && err == nil {
-				return ok(r.Options(false, q.allowed(r, "PUT", auth.Change))), nil
-			}
+		if q.method == "GET" || q.method == "HEAD" {
+			o, err := a.Store.Get(ctx, r, q.actor(), q.at, id, selection(q))
 			return tagged(http.StatusOK, o), err
 		}
 		body, bodyErr := readBody(q.w, q.http)
@@ -78,7 +79,7 @@ func tagged(status int, o resource.Object) response {
 func (q *request) allowed(r *resource.Resource, pairs ...any) []string {
 	var out []string
 	for pair := range slices.Chunk(pairs, 2) {
-		if q.who.May(r, pair[1].(auth.Action)) {
+		if _, may := q.who.Scope(r, pair[1].(resource.Action)); may {
 			out = append(out, pair[0].(string))
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-
-	"github.com/proxops/proxops/services/api/internal/auth"
 )
 
 // services returns the routes that are no resources: the roots above them, which list what is below, and what is known about the server.
@@ -94,7 +92,7 @@ func (a *API) statusRoute() *route {
 		APIVersions []string          `json:"api-versions"`
 	}
 	hostname, _ := os.Hostname()
-	return &route{allow: rootMethods, handle: func(_ context.Context, q *request) (response, error) {
+	return &route{allow: rootMethods, gate: gateLogin, handle: func(_ context.Context, q *request) (response, error) {
 		if q.method == "OPTIONS" {
 			return ok(encode(described{"Status", "", renders, parses})), nil
 		}
@@ -117,9 +115,9 @@ func (a *API) pluginsRoute() *route {
 		Version      string `json:"version"`
 		ReleaseTrack string `json:"release_track"`
 	}
-	return &route{allow: rootMethods, handle: func(_ context.Context, q *request) (response, error) {
-		if !q.who.Superuser {
-			return response{}, auth.ErrForbidden
+	return &route{allow: rootMethods, gate: gateAdmin, handle: func(_ context.Context, q *request) (response, error) {
+		if q.method == "OPTIONS" {
+			return ok(encode(described{"Installed Plugins", "", renders, parses})), nil
 		}
 		return ok(encode([]plugin{{Name: "Proxbox", Package: "netbox_proxbox", Author: "Proxops", Description: "Backup routines and replications of Proxmox VE clusters", Version: pluginVersion}})), nil
 	}}

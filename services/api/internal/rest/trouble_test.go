@@ -19,7 +19,7 @@ import (
 // trouble is an Authenticator that does what it is told.
 type trouble func() error
 
-func (f trouble) Authenticate(context.Context, string, netip.Addr) (*auth.Principal, error) {
+func (f trouble) Authenticate(context.Context, *http.Request, netip.Addr) (*auth.Principal, error) {
 	return nil, f()
 }
 
