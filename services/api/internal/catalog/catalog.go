@@ -19,6 +19,7 @@ type Options struct {
 func New(o Options) (*resource.Set, error) {
 	return resource.NewSet(
 		backupRoutines(), replications(), endpoints(o), nodes(), storages(), proxmoxClusters(), clusters(), virtualMachines(),
+		tags(),
 	)
 }
 
@@ -34,12 +35,14 @@ const (
 	nameProxmoxClusters = "proxmox-clusters"
 	nameClusters        = "clusters"
 	nameVMs             = "virtual-machines"
+	nameTags            = "tags" // the engine knows it by this name
 )
 
 // Paths under /api/.
 const (
 	plugin         = "plugins/proxbox/"
 	virtualization = "virtualization/"
+	extras         = "extras/"
 )
 
 // goesWithEndpoint names the roots from which deletions reach what was discovered through an endpoint.
@@ -54,14 +57,25 @@ func leading(display resource.Kind) []resource.Field {
 	}
 }
 
-// trailing are the keys that each object has at the end of what NetBox knows.
-func trailing() []resource.Field {
+// leadingCore are the keys that objects of NetBox's own begin with.
+func leadingCore(display resource.Kind) []resource.Field {
+	return append(leading(display)[:2], displayURL, resource.Field{Name: "display", Kind: display, ReadOnly: true})
+}
+
+// stamps are when an object was made and last changed.
+func stamps() []resource.Field {
 	return []resource.Field{
-		{Name: "tags", Kind: resource.Tags{}},
-		{Name: "custom_fields", Kind: resource.CustomFields{}, NoFilter: true},
 		{Name: "created", Kind: resource.DateTime{Stamp: true}, ReadOnly: true, Unlogged: true},
 		{Name: "last_updated", Kind: resource.DateTime{Stamp: true}, ReadOnly: true, Unlogged: true},
 	}
+}
+
+// trailing are the keys that each object has at the end of what NetBox knows.
+func trailing() []resource.Field {
+	return append([]resource.Field{
+		{Name: "tags", Kind: resource.Tags{}},
+		{Name: "custom_fields", Kind: resource.CustomFields{}, NoFilter: true},
+	}, stamps()...)
 }
 
 func fields(parts ...[]resource.Field) []resource.Field {

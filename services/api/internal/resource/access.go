@@ -100,7 +100,7 @@ func (r *Resource) recheck(ctx context.Context, tx pgx.Tx, s Scope, ids ...int64
 // May says whether the actor may do something to the object with this id. It is false for one that does not exist.
 func (s *Store) May(ctx context.Context, r *Resource, actor Actor, action Action, id int64) (bool, error) {
 	scope, err := actor.Scope(r, action)
-	if err != nil {
+	if err != nil || r.ReadOnly && action != View {
 		return false, nil //nolint:nilerr // that is the answer
 	}
 	var may bool

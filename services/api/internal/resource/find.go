@@ -46,9 +46,9 @@ func (in *input) find(ctx context.Context, tx pgx.Tx, actor Actor) error {
 
 // query makes the query for up to two ids of a lookup; wrong says what is wrong with its attributes.
 func (l *lookup) query(actor Actor) (sql string, args []any, wrong string) {
-	table, columns := "tags", "t.id, t.name"
-	if l.to != nil {
-		table, columns = l.to.Table, "t.id, ''"
+	table, columns := l.to.Table, "t.id, ''"
+	if l.to.Name == tagsName {
+		columns = "t.id, t.name"
 	}
 	if l.attrs == nil {
 		return "SELECT " + columns + " FROM " + table + " t WHERE t.id = $1::bigint", []any{l.id}, ""
@@ -82,7 +82,7 @@ func (l *lookup) query(actor Actor) (sql string, args []any, wrong string) {
 		}
 	}
 	add(l.to, "t", l.attrs)
-	if l.to != nil && !l.byID() {
+	if !l.byID() {
 		scope, err := actor.Scope(l.to, View)
 		if err != nil {
 			scope = Scope{}
@@ -108,14 +108,8 @@ func (l *lookup) byID() bool {
 }
 
 // attribute makes the condition that a column equals a value of a dictionary. inner is the value if it describes another object; sql is "" if
-// there is no such field. r is nil for tags.
+// there is no such field.
 func attribute(r *Resource, alias, name string, v any, n int) (sql string, arg any, inner map[string]any) {
-	if r == nil {
-		if !slices.Contains([]string{"id", "name", "slug", "color", "description"}, name) {
-			return "", nil, nil
-		}
-		return alias + "." + name + "::text = $" + strconv.Itoa(n) + "::text", pythonString(v), nil
-	}
 	f := r.fields[name]
 	if f == nil || f.Kind.computed() || f.WriteOnly {
 		return "", nil, nil
@@ -136,9 +130,6 @@ func attribute(r *Resource, alias, name string, v any, n int) (sql string, arg a
 }
 
 func keywords(r *Resource) string {
-	if r == nil {
-		return "color, description, id, name, slug"
-	}
 	var names []string
 	for i := range r.Fields {
 		if f := &r.Fields[i]; !f.Kind.computed() && !f.WriteOnly {

@@ -40,7 +40,7 @@ func (Reference) decode(v []byte) any { return decodeInt(v) }
 // lookup is a reference in input that has yet to be found: by id, or by attributes if those are not nil.
 type lookup struct {
 	field *Field
-	to    *Resource // nil for tags
+	to    *Resource
 	id    int64
 	attrs map[string]any
 	name  string // of a tag that was found

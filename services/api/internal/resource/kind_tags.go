@@ -8,6 +8,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
+// tagsName is the resource that tags are objects of. A set with the kind Tags has it.
+const tagsName = "tags"
+
 // Tags are the tags of an object, which lie in tagged_items.
 type Tags struct{ derived }
 
@@ -71,7 +74,7 @@ func (in *input) readTags(body map[string]any, create bool) {
 					continue
 				}
 				l.field = &Field{Name: name}
-				l.to = nil
+				l.to = in.r.set.byName[tagsName]
 				lists[name] = append(lists[name], l)
 			}
 		}
@@ -102,7 +105,7 @@ type tagFilter struct{ column string }
 
 // read returns the values that name tags, and whether untagged objects are asked for; it has the tags checked.
 func (t tagFilter) read(q *query, param string, values []string) (keys []string, untagged bool) {
-	c := check{param: param, strict: true, column: "slug"}
+	c := check{param: param, to: q.r.set.byName[tagsName], strict: true, column: "slug"}
 	for _, v := range allValues(values) {
 		if v == "null" {
 			untagged = true

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -164,14 +165,11 @@ func appendLink(b []byte, link string) []byte {
 
 // queue adds the query that finds which of the named objects exist.
 func (c *check) queue(batch *pgx.Batch) {
-	table, column := "tags", "slug"
-	if c.to != nil {
-		table, column = c.to.Table, "name"
-		if c.to.fields["name"] == nil {
-			column = "id::text"
-		}
+	column := cmp.Or(c.column, "name")
+	if c.to.fields[column] == nil {
+		column = "id::text"
 	}
-	batch.Queue("SELECT id::text, "+column+" FROM "+table+" WHERE id = ANY($1::bigint[]) OR "+column+" = ANY($2::text[])", c.ids, c.names)
+	batch.Queue("SELECT id::text, "+column+" FROM "+c.to.Table+" t WHERE id = ANY($1::bigint[]) OR "+column+" = ANY($2::text[])", c.ids, c.names)
 }
 
 // read notes an error for each object that does not exist.
@@ -232,6 +230,9 @@ func (s *Store) explain(ctx context.Context, q *query, err error) error {
 // selectSQL reads rows of a resource in a form; the condition is about the alias t.
 func (r *Resource) selectSQL(form *plan, condition string) string {
 	columns := "t.id, t.last_updated"
+	if r.ReadOnly {
+		columns = "t.id, NULL::timestamptz"
+	}
 	if len(form.columns) > 0 {
 		columns += ", " + form.columnSQL()
 	}
@@ -241,7 +242,7 @@ func (r *Resource) selectSQL(form *plan, condition string) string {
 // Object is one object as JSON.
 type Object struct {
 	ID   int64
-	ETag string
+	ETag string // "" for none
 	Body []byte
 }
 
@@ -279,8 +280,13 @@ func readObject(rows pgx.Rows, form *plan, at Address) (*Object, error) {
 	return o, rows.Err()
 }
 
-// etag names the state of an object by last_updated, as NetBox does: Python's isoformat, weak.
-func etag(lastUpdated []byte) string { return etagOf(decodeTime(lastUpdated)) }
+// etag names the state of an object by last_updated, as NetBox does: Python's isoformat, weak. Without one it is empty.
+func etag(lastUpdated []byte) string {
+	if lastUpdated == nil {
+		return ""
+	}
+	return etagOf(decodeTime(lastUpdated))
+}
 
 func etagOf(t time.Time) string {
 	if t.Nanosecond() == 0 {

@@ -25,7 +25,7 @@ type check struct {
 	strict bool
 	ids    []int64
 	names  []string
-	column string // that names are looked up in; default: name
+	column string // field that names are looked up in; default: name
 }
 
 // regexUse remembers where a regular expression came from, for when Postgres refuses one.

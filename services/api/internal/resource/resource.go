@@ -14,7 +14,8 @@ type Resource struct {
 	Name     string            // unique; how references name it, for example "nodes"
 	Path     string            // under /api/, without slashes at the ends
 	Aliases  []string          // further paths; urls of objects always use Path
-	Table    string            // its rows have the columns id, created and last_updated
+	Table    string            // its rows have the columns id, created and last_updated; of read-only ones it may be a select in parentheses
+	ReadOnly bool              // no request writes its objects: of the columns above id alone is needed, and objects have no ETag
 	Type     change.ObjectType // in the change log and of tags
 	Class    string            // the model's class, as "No BackupRoutine matches the given query." names it
 	Verbose  string            // the model's verbose name, "Backup Routine"

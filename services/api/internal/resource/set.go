@@ -81,6 +81,9 @@ func (r *Resource) link() error {
 			return fmt.Errorf("field %s refers to an unknown resource %s", r.Fields[i].Name, ref.To)
 		}
 	}
+	if r.tagged() && r.set.byName[tagsName] == nil {
+		return fmt.Errorf("it has tags, but no resource is named %s", tagsName)
+	}
 	if err := r.check(r.Brief); err != nil {
 		return fmt.Errorf("brief form: %w", err)
 	}

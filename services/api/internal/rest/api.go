@@ -76,7 +76,7 @@ type route struct {
 var (
 	listMethods   = []string{"GET", "POST", "HEAD", "OPTIONS"}
 	objectMethods = []string{"GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
-	rootMethods   = []string{"GET", "HEAD", "OPTIONS"}
+	readMethods   = []string{"GET", "HEAD", "OPTIONS"}
 )
 
 // serve answers one request, in the order of NetBox's checks: form of the answer, who asks, what they may, method, then the handler.

@@ -35,6 +35,7 @@ const (
 	storagePath  = "/api/plugins/proxbox/storage/"
 	clustersPath = "/api/virtualization/clusters/"
 	vmsPath      = "/api/virtualization/virtual-machines/"
+	tagsPath     = "/api/extras/tags/"
 )
 
 // server is the API on a database of its own, with a superuser and a token.

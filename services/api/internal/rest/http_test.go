@@ -168,11 +168,16 @@ func TestRootsListWhatIsBelow(t *testing.T) {
 	s := serve(t)
 	u := s.http.URL
 	for path, want := range map[string]string{
-		"/api/":                           `{"plugins":"` + u + `/api/plugins/","status":"` + u + `/api/status/","virtualization":"` + u + `/api/virtualization/"}`,
 		"/api/plugins/":                   `{"installed-plugins":"` + u + `/api/plugins/installed-plugins/","proxbox":"` + u + `/api/plugins/proxbox/"}`,
 		"/api/plugins/proxbox/endpoints/": `{"proxmox":"` + u + `/api/plugins/proxbox/endpoints/proxmox/"}`,
 	} {
 		s.get(path).want(t, 200, want)
+	}
+	all := s.get("/api/").json(t)
+	for _, name := range []string{"extras", "plugins", "status", "virtualization"} {
+		if all[name] != u+"/api/"+name+"/" {
+			t.Errorf("%s leads to %q", name, all[name])
+		}
 	}
 	roots := s.get("/api/plugins/proxbox/").json(t)
 	for _, name := range []string{"backup-routines", "replications", "endpoints", "nodes", "proxmox-nodes", "storage", "proxmox-clusters"} {

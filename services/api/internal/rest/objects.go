@@ -14,6 +14,9 @@ import (
 // listRoute serves the collection of a resource.
 func (a *API) listRoute(r *resource.Resource) *route {
 	rt := &route{allow: listMethods, res: r, list: true}
+	if r.ReadOnly {
+		rt.allow = readMethods
+	}
 	rt.handle = func(ctx context.Context, q *request) (response, error) {
 		switch q.method {
 		case "OPTIONS":
@@ -30,6 +33,9 @@ func (a *API) listRoute(r *resource.Resource) *route {
 // objectRoute serves the objects of a resource.
 func (a *API) objectRoute(r *resource.Resource) *route {
 	rt := &route{allow: objectMethods, res: r}
+	if r.ReadOnly {
+		rt.allow = readMethods
+	}
 	rt.handle = func(ctx context.Context, q *request) (response, error) {
 		id, err := strconv.ParseInt(q.object, 10, 64)
 		if q.method == "OPTIONS" {
@@ -72,12 +78,19 @@ func (a *API) create(ctx context.Context, r *resource.Resource, q *request) (res
 }
 
 func tagged(status int, o resource.Object) response {
-	return response{status: status, body: o.Body, header: map[string]string{"ETag": o.ETag}}
+	answer := response{status: status, body: o.Body, header: map[string]string{}}
+	if o.ETag != "" {
+		answer.header["ETag"] = o.ETag
+	}
+	return answer
 }
 
 // allowed returns the methods, of pairs of method and action, that the client may use.
 func (q *request) allowed(r *resource.Resource, pairs ...any) []string {
 	var out []string
+	if r.ReadOnly {
+		return nil
+	}
 	for pair := range slices.Chunk(pairs, 2) {
 		if _, may := q.who.Scope(r, pair[1].(resource.Action)); may {
 			out = append(out, pair[0].(string))

@@ -31,7 +31,7 @@ func (a *API) services() map[string]*route {
 	}
 	for path, children := range roots {
 		slices.Sort(children)
-		out[path] = &route{allow: rootMethods, handle: func(_ context.Context, q *request) (response, error) {
+		out[path] = &route{allow: readMethods, handle: func(_ context.Context, q *request) (response, error) {
 			if q.method == "OPTIONS" {
 				return ok(encode(described{rootName(path), "", renders, parses})), nil
 			}
@@ -92,7 +92,7 @@ func (a *API) statusRoute() *route {
 		APIVersions []string          `json:"api-versions"`
 	}
 	hostname, _ := os.Hostname()
-	return &route{allow: rootMethods, gate: gateLogin, handle: func(_ context.Context, q *request) (response, error) {
+	return &route{allow: readMethods, gate: gateLogin, handle: func(_ context.Context, q *request) (response, error) {
 		if q.method == "OPTIONS" {
 			return ok(encode(described{"Status", "", renders, parses})), nil
 		}
@@ -115,7 +115,7 @@ func (a *API) pluginsRoute() *route {
 		Version      string `json:"version"`
 		ReleaseTrack string `json:"release_track"`
 	}
-	return &route{allow: rootMethods, gate: gateAdmin, handle: func(_ context.Context, q *request) (response, error) {
+	return &route{allow: readMethods, gate: gateAdmin, handle: func(_ context.Context, q *request) (response, error) {
 		if q.method == "OPTIONS" {
 			return ok(encode(described{"Installed Plugins", "", renders, parses})), nil
 		}
