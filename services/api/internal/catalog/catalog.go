@@ -20,6 +20,7 @@ func New(o Options) (*resource.Set, error) {
 	return resource.NewSet(
 		backupRoutines(), replications(), endpoints(o), nodes(), storages(), proxmoxClusters(), clusters(), virtualMachines(),
 		tags(),
+		users(), groups(), permissions(),
 	)
 }
 
@@ -36,6 +37,9 @@ const (
 	nameClusters        = "clusters"
 	nameVMs             = "virtual-machines"
 	nameTags            = "tags" // the engine knows it by this name
+	nameUsers           = "users"
+	nameGroups          = "groups"
+	namePermissions     = "permissions"
 )
 
 // Paths under /api/.
@@ -43,6 +47,7 @@ const (
 	plugin         = "plugins/proxbox/"
 	virtualization = "virtualization/"
 	extras         = "extras/"
+	usersApp       = "users/"
 )
 
 // goesWithEndpoint names the roots from which deletions reach what was discovered through an endpoint.

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/proxops/proxops/libs/fault"
@@ -46,6 +47,11 @@ func (e *Errors) Nest(field string, inner Errors) {
 // addText says what is wrong with a field by one text where NetBox shows no list.
 func (e *Errors) addText(field, text string) {
 	e.list = append(e.list, fieldErrors{field: field, messages: []string{text}, bare: true})
+}
+
+// has says that something is wrong with a field.
+func (e *Errors) has(field string) bool {
+	return slices.ContainsFunc(e.list, func(f fieldErrors) bool { return f.field == field })
 }
 
 // None says that nothing is wrong.

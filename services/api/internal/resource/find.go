@@ -41,11 +41,17 @@ func (in *input) find(ctx context.Context, tx pgx.Tx, actor Actor) error {
 		}
 	}
 	in.settleTags()
+	if in.errors.None() {
+		in.settleLinks()
+	}
 	return nil
 }
 
 // query makes the query for up to two ids of a lookup; wrong says what is wrong with its attributes.
 func (l *lookup) query(actor Actor) (sql string, args []any, wrong string) {
+	if l.sql != "" {
+		return l.sql, l.args, ""
+	}
 	table, columns := l.to.Table, "t.id, ''"
 	if l.to.Name == tagsName {
 		columns = "t.id, t.name"
@@ -161,6 +167,10 @@ func (in *input) settle(l *lookup, results pgx.BatchResults) error {
 			in.values[l.field.Name] = l.id
 		}
 		return nil
+	case len(ids) == 0 && l.missing != "":
+		if !in.errors.has(l.field.Name) { // of a list NetBox names the first
+			in.errors.Add(l.field.Name, l.missing)
+		}
 	case len(ids) == 0 && l.attrs == nil:
 		in.errors.Add(l.field.Name, fmt.Sprintf("Related object not found using the provided numeric ID: %d", l.id))
 	case len(ids) == 0:

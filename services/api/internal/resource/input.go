@@ -3,6 +3,7 @@ package resource
 import (
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // input is what a request wants an object to be.
@@ -111,7 +112,7 @@ func (in *input) apply(before *Record) *Record {
 		after.ID, after.Tags = before.ID, before.Tags
 		maps.Copy(after.values, before.values)
 	}
-	for _, f := range in.r.columns {
+	for _, f := range slices.Concat(in.r.columns, in.r.links) {
 		v, given := in.values[f.Name]
 		if _, same := v.(unchanged); same {
 			given = false

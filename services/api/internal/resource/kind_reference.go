@@ -43,7 +43,11 @@ type lookup struct {
 	to    *Resource
 	id    int64
 	attrs map[string]any
-	name  string // of a tag that was found
+	name  string // of a tag or an object type that was found
+
+	sql     string // asks for it instead, with args
+	args    []any
+	missing string // what is wrong if it is not found; default: NetBox's texts for references
 }
 
 func (k Reference) read(in *input, f *Field, v any) (any, []string) {
@@ -112,8 +116,8 @@ func (k Reference) filter(f *Field, strict, negated bool) filter {
 		if c.ids != nil {
 			either = append(either, column+" = ANY("+q.arg(c.ids)+"::bigint[])")
 		}
-		if c.names != nil && c.to.fields["name"] != nil {
-			either = append(either, column+" IN (SELECT id FROM "+c.to.Table+" WHERE name = ANY("+q.arg(c.names)+"::text[]))")
+		if c.names != nil {
+			either = append(either, column+" IN (SELECT id FROM "+c.to.Table+" WHERE "+c.to.knownBy()+" = ANY("+q.arg(c.names)+"::text[]))")
 		}
 		if c.ids != nil || c.names != nil {
 			q.checks = append(q.checks, c)

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,11 +164,14 @@ func appendLink(b []byte, link string) []byte {
 
 // queue adds the query that finds which of the named objects exist.
 func (c *check) queue(batch *pgx.Batch) {
-	column := cmp.Or(c.column, "name")
-	if c.to.fields[column] == nil {
-		column = "id::text"
+	table, column := c.table, "id::text"
+	if table == "" {
+		table, column = c.to.Table, c.to.knownBy()
 	}
-	batch.Queue("SELECT id::text, "+column+" FROM "+c.to.Table+" t WHERE id = ANY($1::bigint[]) OR "+column+" = ANY($2::text[])", c.ids, c.names)
+	if c.column != "" {
+		column = c.column
+	}
+	batch.Queue("SELECT id::text, "+column+" FROM "+table+" t WHERE id = ANY($1::bigint[]) OR "+column+" = ANY($2::text[])", c.ids, c.names)
 }
 
 // read notes an error for each object that does not exist.

@@ -15,9 +15,17 @@ type plan struct {
 
 	index   map[string]int
 	aliases map[string]string
+	prefix  string // of the aliases
 }
 
 func newPlan() *plan { return &plan{index: map[string]int{}, aliases: map[string]string{}} }
+
+// inner returns a plan for a query within this one, whose aliases are others.
+func (p *plan) inner() *plan {
+	in := newPlan()
+	in.prefix = p.prefix + "m"
+	return in
+}
 
 // value asks for the value of an SQL expression and returns its place in Row.Vals.
 func (p *plan) value(expr string) int {
@@ -35,7 +43,7 @@ func (p *plan) join(alias string, f *Field, to *Resource) string {
 	if a, ok := p.aliases[on]; ok {
 		return a
 	}
-	a := "j" + strconv.Itoa(len(p.joins)+1)
+	a := p.prefix + "j" + strconv.Itoa(len(p.joins)+1)
 	p.joins = append(p.joins, "LEFT JOIN "+to.Table+" "+a+" ON "+a+".id = "+on)
 	p.aliases[on] = a
 	return a

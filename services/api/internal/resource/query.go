@@ -25,7 +25,8 @@ type check struct {
 	strict bool
 	ids    []int64
 	names  []string
-	column string // field that names are looked up in; default: name
+	column string // that names are looked up in; default: as the resource is known
+	table  string // where they are, if not in that of a resource
 }
 
 // regexUse remembers where a regular expression came from, for when Postgres refuses one.

@@ -11,6 +11,7 @@ import (
 )
 
 // Record is an object as its row holds it. Values are nil, string, int64, float64, bool, time.Time or json.RawMessage; a reference is its id.
+// Of fields that hold many they are []int64 of ids, or []string of types of objects.
 type Record struct {
 	ID          int64
 	Tags        []string // names, in the order of the database
@@ -108,12 +109,16 @@ type recordPlan struct {
 	tagIDs   int
 	endpoint int
 	columnAt []int
+	linkAt   []int
 }
 
 func (r *Resource) recordPlan() recordPlan {
 	p := recordPlan{plan: newPlan(), names: -1}
 	for _, f := range r.columns {
 		p.columnAt = append(p.columnAt, p.value(f.sql("t")))
+	}
+	for _, f := range r.links {
+		p.linkAt = append(p.linkAt, p.value(f.Kind.(linked).held("t")))
 	}
 	p.endpoint = p.value(r.endpointSQL("t"))
 	p.display = r.display.Kind.(Words).text(p.plan, r, "t")
@@ -139,6 +144,9 @@ func (r *Resource) readRecords(rows pgx.Rows) ([]*Record, error) {
 			} else {
 				o.values[f.Name] = nil
 			}
+		}
+		for i, f := range r.links {
+			o.values[f.Name] = f.Kind.decode(row.Vals[p.linkAt[i]])
 		}
 		o.endpoint = decodeInt(row.Vals[p.endpoint])
 		o.Display = string(p.display(nil, &row))

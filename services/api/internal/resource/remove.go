@@ -228,6 +228,9 @@ func (d *removal) delete(ctx context.Context, tx pgx.Tx, target *Resource, origi
 			return err
 		}
 	}
+	if err := target.set.unlink(ctx, tx, target, ids); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, "DELETE FROM "+target.Table+" WHERE id = ANY($1::bigint[])", ids); err != nil {
 		return fmt.Errorf("delete rows of %s: %w", target.Table, err)
 	}

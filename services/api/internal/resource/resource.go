@@ -6,6 +6,8 @@
 package resource
 
 import (
+	"cmp"
+
 	"github.com/proxops/proxops/libs/change"
 )
 
@@ -22,6 +24,7 @@ type Resource struct {
 	Fields   []Field           // in the order of the JSON object
 	Brief    Shape             // what nested objects and ?brief=1 show
 	Order    []string          // default ordering: names of fields, "-" in front for descending; id is always last
+	KnownBy  string            // the field by which filters of other resources name its objects; default: name
 	Search   []string          // what ?q= looks into: names of fields, "virtual_machine.name" through a reference
 	Unique   []Unique
 	LockVia  []string // references to follow to the endpoint whose row lock serialises writes of an object
@@ -38,7 +41,16 @@ type Resource struct {
 	writes   []*Field // fields that a request may set
 	logged   []*Field // fields of the flat state
 	columns  []*Field // fields with a column of their own
+	links    []*Field // fields whose values lie in join tables
 	plans    planCache
+}
+
+// knownBy is the column by which filters of other resources name its objects.
+func (r *Resource) knownBy() string {
+	if f := r.fields[cmp.Or(r.KnownBy, "name")]; f != nil {
+		return f.Column
+	}
+	return "id::text"
 }
 
 // Unique declares a unique constraint of the table.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -169,6 +170,9 @@ func (r *Resource) save(ctx context.Context, w *Write, in *input, scope Scope, r
 	if err := r.writeRow(ctx, w, changed); err != nil {
 		return Object{}, err
 	}
+	if err := r.writeLinks(ctx, w); err != nil {
+		return Object{}, err
+	}
 	if newTags {
 		if err := r.writeTags(ctx, w.Tx, w.After.ID, tags); err != nil {
 			return Object{}, err
@@ -248,6 +252,12 @@ func same(a, b any) bool {
 	case time.Time:
 		other, ok := b.(time.Time)
 		return ok && a.Equal(other)
+	case []int64:
+		other, ok := b.([]int64)
+		return ok && slices.Equal(a, other)
+	case []string:
+		other, ok := b.([]string)
+		return ok && slices.Equal(a, other)
 	}
 	return a == b
 }

@@ -50,7 +50,7 @@ func (r *Resource) index() error {
 		if f.Column == "" && f.Expr == "" {
 			f.Column = f.Kind.column(f.Name)
 		}
-		if _, tags := f.Kind.(Tags); f.Expr != "" || f.Kind.computed() && !tags {
+		if _, tags := f.Kind.(Tags); f.Expr != "" || f.Kind.computed() && !tags && !f.isLinked() {
 			f.ReadOnly = true
 		}
 		if f.Name == "display" {
@@ -62,7 +62,10 @@ func (r *Resource) index() error {
 		if f.stored() && !f.Kind.computed() {
 			r.columns = append(r.columns, f)
 		}
-		if !f.Unlogged && !f.WriteOnly && !f.Kind.computed() && f.Expr == "" {
+		if f.isLinked() {
+			r.links = append(r.links, f)
+		}
+		if !f.Unlogged && !f.WriteOnly && (!f.Kind.computed() || f.isLinked()) && f.Expr == "" {
 			r.logged = append(r.logged, f)
 		}
 	}
@@ -79,6 +82,9 @@ func (r *Resource) link() error {
 	for i := range r.Fields {
 		if ref, ok := r.Fields[i].Kind.(Reference); ok && r.set.byName[ref.To] == nil {
 			return fmt.Errorf("field %s refers to an unknown resource %s", r.Fields[i].Name, ref.To)
+		}
+		if refs, ok := r.Fields[i].Kind.(References); ok && r.set.byName[refs.To] == nil {
+			return fmt.Errorf("field %s refers to an unknown resource %s", r.Fields[i].Name, refs.To)
 		}
 	}
 	if r.tagged() && r.set.byName[tagsName] == nil {

@@ -51,6 +51,8 @@ func TestEveryObjectOfEveryResourceIsShownAlike(t *testing.T) {
 	w.jobs()
 	w.make("/api/plugins/proxbox/proxmox-clusters/", map[string]any{"endpoint": w.prod, "cluster": w.prodCluster, "name": "prod"})
 	w.make(tagsPath, map[string]any{"name": "Gold", "slug": "gold"})
+	w.make(groupsPath, map[string]any{"name": "g"})
+	w.make(permissionsPath, map[string]any{"name": "p", "object_types": []string{"users.user"}, "actions": []string{"view"}})
 	for _, r := range w.api.Store.Set.All {
 		t.Run(r.Name, func(t *testing.T) {
 			list := "/api/" + r.Path + "/"
