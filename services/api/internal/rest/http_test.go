@@ -186,6 +186,11 @@ func TestRootsListWhatIsBelow(t *testing.T) {
 			t.Errorf("%s leads to %q", name, link)
 		}
 	}
+	for name, link := range s.get("/api/").json(t) {
+		if s.ask("GET", link.(string), nil).status != 200 {
+			t.Errorf("%s leads to %q", name, link)
+		}
+	}
 	if got := s.get("/api/status/").json(t)["netbox-version"]; got != "4.6.9" {
 		t.Errorf("netbox-version %v", got)
 	}
