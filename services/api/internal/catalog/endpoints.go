@@ -17,7 +17,7 @@ import (
 )
 
 func endpoints(o Options) *resource.Resource {
-	hooks := resource.Hooks{BeforeSave: sealer(o.SiteKeys).beforeSave, BeforeDelete: forgetEndpoints}
+	hooks := resource.Hooks{BeforeAll: sealer(o.SiteKeys).beforeAll, BeforeDelete: forgetEndpoints}
 	if o.EndpointsChanged != nil {
 		hooks.Committed = o.EndpointsChanged
 	}
@@ -84,7 +84,33 @@ type sealer map[string]string
 // bound are the fields that say where a secret goes. A secret is sealed together with them.
 var bound = []string{"domain", "ip_address", "port", "username", "token_name", "verify_ssl", "fingerprints", "ca_certificate", "site"}
 
-func (keys sealer) beforeSave(ctx context.Context, w *resource.Write) error {
+func (keys sealer) beforeAll(ctx context.Context, tx pgx.Tx, all []*resource.Write) error {
+	var ids []int64
+	for _, w := range all {
+		if w.Before != nil {
+			ids = append(ids, w.Before.ID)
+		}
+	}
+	var sealed []int64
+	if ids != nil {
+		rows, err := tx.Query(ctx, "SELECT id::bigint FROM endpoints WHERE sealed_credentials IS NOT NULL AND id = ANY($1::bigint[])", ids)
+		if err == nil {
+			sealed, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+		}
+		if err != nil {
+			return fmt.Errorf("look for credentials of endpoints: %w", err)
+		}
+	}
+	for _, w := range all {
+		if err := keys.seal(w, w.Before != nil && slices.Contains(sealed, w.Before.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seal checks an endpoint and seals the secrets that come with it; has says that it had some before.
+func (keys sealer) seal(w *resource.Write, has bool) error {
 	if w.After.Text("domain") == "" && w.After.Text("ip_address") == "" {
 		w.Errors.Add(resource.Model, "A domain or an ip_address is required.")
 	}
@@ -92,12 +118,6 @@ func (keys sealer) beforeSave(ctx context.Context, w *resource.Write) error {
 	if keys[site] == "" && w.Differs("site") {
 		w.Errors.Add("site", fmt.Sprintf("No site %q is configured. Configured sites: %s.", site, strings.Join(slices.Sorted(maps.Keys(keys)), ", ")))
 		return nil
-	}
-	has := false
-	if w.Before != nil {
-		if err := w.Tx.QueryRow(ctx, "SELECT sealed_credentials IS NOT NULL FROM endpoints WHERE id = $1::bigint", w.Before.ID).Scan(&has); err != nil {
-			return fmt.Errorf("look for credentials of endpoint %d: %w", w.Before.ID, err)
-		}
 	}
 	password, givenPassword := w.Secrets["password"]
 	token, givenToken := w.Secrets["token_value"]

@@ -3,6 +3,8 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,27 +38,26 @@ type jobKind struct {
 // hooks keep what follows from a write by hand: the next poll must compare again, and restores what Proxmox says.
 func (k jobKind) hooks(more func(*resource.Write)) resource.Hooks {
 	return resource.Hooks{
-		BeforeSave: func(ctx context.Context, w *resource.Write) error {
+		BeforeAll: func(ctx context.Context, tx pgx.Tx, all []*resource.Write) error {
 			if more != nil {
-				more(w)
+				for _, w := range all {
+					more(w)
+				}
 			}
-			if err := k.follow(ctx, w); err != nil {
+			if err := k.follow(ctx, tx, all); err != nil {
 				return err
 			}
-			if err := k.keepStatus(ctx, w); err != nil {
+			if err := k.keepStatus(ctx, tx, all); err != nil {
 				return err
 			}
-			if w.Action == change.Update && w.DiffersMirrored() {
-				w.Columns["content_hash"] = nil
+			for _, w := range all {
+				if w.Action == change.Update && w.DiffersMirrored() {
+					w.Columns["content_hash"] = nil
+				}
 			}
 			return nil
 		},
-		AfterSave: func(ctx context.Context, w *resource.Write) error {
-			if !w.DiffersMirrored() && !w.Differs("endpoint") {
-				return nil
-			}
-			return k.compareAgain(ctx, w)
-		},
+		AfterAll: k.compareAgain,
 		BeforeDelete: func(ctx context.Context, tx pgx.Tx, ids []int64) error {
 			_, err := tx.Exec(ctx, "UPDATE sync_states s SET digest = NULL FROM "+k.table+" t WHERE t.id = ANY($1::bigint[]) AND s.endpoint_id = t.endpoint_id AND s.kind = $2", ids, k.kind)
 			if err != nil {
@@ -68,44 +69,66 @@ func (k jobKind) hooks(more func(*resource.Write)) resource.Hooks {
 }
 
 // compareAgain forgets the digest of what was applied last, so that the next poll compares row by row.
-func (k jobKind) compareAgain(ctx context.Context, w *resource.Write) error {
+func (k jobKind) compareAgain(ctx context.Context, tx pgx.Tx, all []*resource.Write) error {
 	var endpoints []int64
-	for _, o := range []*resource.Record{w.Before, w.After} {
-		if o == nil {
+	for _, w := range all {
+		if !w.DiffersMirrored() && !w.Differs("endpoint") {
 			continue
 		}
-		if id, ok := o.Int("endpoint"); ok {
-			endpoints = append(endpoints, id)
+		for _, o := range []*resource.Record{w.Before, w.After} {
+			if o == nil {
+				continue
+			}
+			if id, ok := o.Int("endpoint"); ok {
+				endpoints = append(endpoints, id)
+			}
 		}
 	}
-	if _, err := w.Tx.Exec(ctx, "UPDATE sync_states SET digest = NULL WHERE endpoint_id = ANY($1::bigint[]) AND kind = $2 AND digest IS NOT NULL", endpoints, k.kind); err != nil {
+	if endpoints == nil {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, "UPDATE sync_states SET digest = NULL WHERE endpoint_id = ANY($1::bigint[]) AND kind = $2 AND digest IS NOT NULL", endpoints, k.kind); err != nil {
 		return fmt.Errorf("have the next poll compare %ss: %w", k.kind, err)
 	}
 	return nil
 }
 
 // follow sets next_run where the request does not: what the schedule says, and null for what does not run.
-func (k jobKind) follow(ctx context.Context, w *resource.Write) error {
-	if !k.nextRun || w.Given["next_run"] || !w.Differs("schedule", "enabled", "endpoint") {
+func (k jobKind) follow(ctx context.Context, tx pgx.Tx, all []*resource.Write) error {
+	if !k.nextRun {
 		return nil
 	}
-	w.After.Set("next_run", nil)
-	endpoint, ok := w.After.Int("endpoint")
-	if !ok || !k.running(w.After) {
+	due := map[int64][]*resource.Write{} // by endpoint
+	for _, w := range all {
+		if w.Given["next_run"] || !w.Differs("schedule", "enabled", "endpoint") {
+			continue
+		}
+		w.After.Set("next_run", nil)
+		if endpoint, ok := w.After.Int("endpoint"); ok && k.running(w.After) {
+			due[endpoint] = append(due[endpoint], w)
+		}
+	}
+	if len(due) == 0 {
 		return nil
 	}
-	var enabled bool
-	var zone string
-	err := w.Tx.QueryRow(ctx, `SELECT e.enabled, coalesce(nullif(e.time_zone, ''), s.time_zone, '')
-		FROM endpoints e LEFT JOIN endpoint_states s ON s.endpoint_id = e.id WHERE e.id = $1::bigint`, endpoint).Scan(&enabled, &zone)
+	rows, err := tx.Query(ctx, `SELECT e.id::bigint, coalesce(nullif(e.time_zone, ''), s.time_zone, '')
+		FROM endpoints e LEFT JOIN endpoint_states s ON s.endpoint_id = e.id WHERE e.enabled AND e.id = ANY($1::bigint[])`, slices.Collect(maps.Keys(due)))
 	if err != nil {
-		return fmt.Errorf("read the time zone of endpoint %d: %w", endpoint, err)
+		return fmt.Errorf("read the time zones of endpoints: %w", err)
 	}
-	if !enabled {
+	var endpoint int64
+	var zone string
+	now := time.Now()
+	_, err = pgx.ForEachRow(rows, []any{&endpoint, &zone}, func() error {
+		for _, w := range due[endpoint] {
+			if next, ok := nextRun(w.After.Text("schedule"), zone, now); ok {
+				w.After.Set("next_run", next)
+			}
+		}
 		return nil
-	}
-	if next, ok := nextRun(w.After.Text("schedule"), zone, time.Now()); ok {
-		w.After.Set("next_run", next)
+	})
+	if err != nil {
+		return fmt.Errorf("read the time zones of endpoints: %w", err)
 	}
 	return nil
 }
@@ -125,29 +148,42 @@ func nextRun(schedule, zone string, now time.Time) (next time.Time, ok bool) {
 }
 
 // keepStatus keeps stale_since and last_seen true when the status is set by hand.
-func (k jobKind) keepStatus(ctx context.Context, w *resource.Write) error {
-	if !w.Differs("status") {
-		return nil
-	}
-	if w.After.Text("status") != "stale" {
-		w.After.Set("stale_since", nil)
-		if w.Before != nil {
-			// Nobody has seen it again yet: its last_seen stays what it was.
-			w.Columns["seen"] = false
+func (k jobKind) keepStatus(ctx context.Context, tx pgx.Tx, all []*resource.Write) error {
+	stale := map[int64]*resource.Write{} // by id
+	for _, w := range all {
+		switch {
+		case !w.Differs("status"):
+		case w.After.Text("status") == "stale":
+			w.After.Set("stale_since", time.Now().UTC().Truncate(time.Microsecond))
+			if w.Before != nil {
+				stale[w.Before.ID] = w
+			}
+		default:
+			w.After.Set("stale_since", nil)
+			if w.Before != nil {
+				// Nobody has seen it again yet: its last_seen stays what it was.
+				w.Columns["seen"] = false
+			}
 		}
+	}
+	if len(stale) == 0 {
 		return nil
 	}
-	w.After.Set("stale_since", time.Now().UTC().Truncate(time.Microsecond))
-	if w.Before == nil {
-		return nil
-	}
-	var seen *time.Time
-	err := w.Tx.QueryRow(ctx, `SELECT CASE WHEN t.seen THEN s.last_seen ELSE t.last_seen END
-		FROM `+k.table+` t LEFT JOIN sync_states s ON s.endpoint_id = t.endpoint_id AND s.kind = $2 WHERE t.id = $1::bigint`, w.Before.ID, k.kind).Scan(&seen)
+	rows, err := tx.Query(ctx, `SELECT t.id::bigint, CASE WHEN t.seen THEN s.last_seen ELSE t.last_seen END
+		FROM `+k.table+` t LEFT JOIN sync_states s ON s.endpoint_id = t.endpoint_id AND s.kind = $2 WHERE t.id = ANY($1::bigint[])`, slices.Collect(maps.Keys(stale)), k.kind)
 	if err != nil {
-		return fmt.Errorf("read when %s %d was seen: %w", k.kind, w.Before.ID, err)
+		return fmt.Errorf("read when %ss were seen: %w", k.kind, err)
 	}
-	w.Columns["last_seen"] = seen
+	var id int64
+	var seen *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&id, &seen}, func() error {
+		stale[id].Columns["last_seen"] = seen
+		seen = nil
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read when %ss were seen: %w", k.kind, err)
+	}
 	return nil
 }
 

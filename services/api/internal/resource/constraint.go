@@ -7,49 +7,78 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/postgres"
 )
 
-// checkUnique looks for other objects with the unique values of this one, for all constraints at once: so all texts come together.
-func (r *Resource) checkUnique(ctx context.Context, w *Write) error {
-	var wrong Errors
-	var parts []string
-	var asked []Unique
-	args := []any{w.After.ID}
-	for _, u := range r.Unique {
-		if !w.Differs(u.Fields...) {
-			continue
-		}
-		conditions := []string{"t.id <> $1::bigint"}
-		for _, name := range u.Fields {
-			args = append(args, w.After.values[name])
-			conditions = append(conditions, r.fields[name].sql("t")+" = $"+strconv.Itoa(len(args)))
-		}
-		parts = append(parts, "EXISTS (SELECT FROM "+r.Table+" t WHERE "+strings.Join(conditions, " AND ")+")")
-		asked = append(asked, u)
+// checkUnique looks for other objects with the unique values of the items, for all constraints at once: so all texts come together. The items
+// are written one after the other, so each must get along with what those before it left.
+func (r *Resource) checkUnique(ctx context.Context, tx pgx.Tx, items []*item) error {
+	type question struct {
+		it *item
+		u  Unique
 	}
-	if parts == nil {
+	batch := &pgx.Batch{}
+	var asked []question
+	at := map[int64]int{} // id of an object: place of its item
+	for i, it := range items {
+		if it.w.Before != nil {
+			at[it.w.Before.ID] = i
+		}
+		for _, u := range r.Unique {
+			if !it.w.Differs(u.Fields...) {
+				continue
+			}
+			conditions, args := []string{"t.id <> $1::bigint"}, []any{it.w.After.ID}
+			for _, name := range u.Fields {
+				args = append(args, it.w.After.values[name])
+				conditions = append(conditions, r.fields[name].sql("t")+" = $"+strconv.Itoa(len(args)))
+			}
+			batch.Queue("SELECT t.id::bigint FROM "+r.Table+" t WHERE "+strings.Join(conditions, " AND ")+" LIMIT 1", args...)
+			asked = append(asked, question{it, u})
+		}
+	}
+	if asked == nil {
 		return nil
 	}
-	rows, err := w.Tx.Query(ctx, "SELECT "+strings.Join(parts, ", "), args...)
-	if err != nil {
-		return fmt.Errorf("check unique values of %s: %w", r.Name, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		for i, v := range rows.RawValues() {
-			if isTrue(v) {
-				r.taken(&wrong, asked[i])
-			}
+	results := tx.SendBatch(ctx, batch)
+	defer func() { _ = results.Close() }()
+	used := map[string]bool{} // what items before an item use
+	for _, q := range asked {
+		var other int64
+		err := results.QueryRow().Scan(&other)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("check unique values of %s: %w", r.Name, err)
+		}
+		conflict := err == nil
+		if i, in := at[other]; conflict && in && i < at[q.it.w.After.ID] && items[i].w.Differs(q.u.Fields...) {
+			conflict = false // it gives the values up before
+		}
+		if key, full := q.u.key(q.it.w.After); full {
+			conflict = conflict || used[key]
+			used[key] = true
+		}
+		if conflict {
+			r.taken(&q.it.in.errors, q.u)
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("check unique values of %s: %w", r.Name, err)
+	return nil
+}
+
+// key is the values of an object under the constraint; full is false if one is null, as nothing is equal to null.
+func (u Unique) key(o *Record) (key string, full bool) {
+	key = u.Constraint
+	for _, name := range u.Fields {
+		v := o.values[name]
+		if v == nil {
+			return "", false
+		}
+		key += fmt.Sprintf(" %q", fmt.Sprint(v))
 	}
-	return wrong.Err()
+	return key, true
 }
 
 // taken says that another object has the unique values.
@@ -65,9 +94,8 @@ func (r *Resource) taken(e *Errors, u Unique) {
 	e.Add(Model, r.Verbose+" with this "+strings.Join(labels[:len(labels)-1], ", ")+" and "+labels[len(labels)-1]+" already exists.")
 }
 
-// constraint turns the refusal of a constraint into what the client should read.
-func (r *Resource) constraint(err error) error {
-	var wrong Errors
+// constraint turns the refusal of a constraint into what the client should read; nothing if it is none that a client can break.
+func (r *Resource) constraint(err error) (wrong Errors) {
 	if name, ok := postgres.UniqueViolation(err); ok { // somebody else was faster than checkUnique
 		for _, u := range r.Unique {
 			if u.Constraint == name {
@@ -82,9 +110,10 @@ func (r *Resource) constraint(err error) error {
 			}
 		}
 	}
-	if !wrong.None() {
-		return wrong.Err()
-	}
+	return wrong
+}
+
+func unwritten(r *Resource, err error) error {
 	return fmt.Errorf("write a row of %s: %w", r.Table, err)
 }
 

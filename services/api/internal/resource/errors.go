@@ -11,6 +11,7 @@ import (
 // Errors says what is wrong with a request, by field. Its JSON is the body of NetBox's answer.
 type Errors struct {
 	list []fieldErrors
+	bare string // about an item of a list that has no fields: its JSON is a list of this text
 }
 
 type fieldErrors struct {
@@ -55,7 +56,7 @@ func (e *Errors) has(field string) bool {
 }
 
 // None says that nothing is wrong.
-func (e *Errors) None() bool { return len(e.list) == 0 }
+func (e *Errors) None() bool { return len(e.list) == 0 && e.bare == "" }
 
 // Err returns nil if nothing is wrong.
 func (e *Errors) Err() error {
@@ -67,6 +68,9 @@ func (e *Errors) Err() error {
 
 // Error implements error.
 func (e Errors) Error() string {
+	if e.bare != "" {
+		return e.bare
+	}
 	parts := make([]string, len(e.list))
 	for i, f := range e.list {
 		if parts[i] = f.field + ": " + strings.Join(f.messages, " "); f.nested != nil {
@@ -78,6 +82,9 @@ func (e Errors) Error() string {
 
 // MarshalJSON writes {"field": ["message", ...], ...}, in the order in which fields were added.
 func (e Errors) MarshalJSON() ([]byte, error) {
+	if e.bare != "" {
+		return append(appendString([]byte{'['}, e.bare), ']'), nil
+	}
 	b := []byte{'{'}
 	for i, f := range e.list {
 		if i > 0 {

@@ -11,40 +11,94 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// find looks up all references of the input at once, and notes those that lead nowhere. By attributes the actor finds only what they may see.
-func (in *input) find(ctx context.Context, tx pgx.Tx, actor Actor) error {
-	all := slices.Clone(in.lookups)
-	for _, name := range sortedKeys(in.tagLookups) {
-		all = append(all, in.tagLookups[name]...)
+// find looks up all references of the items at once, each once, and notes those that lead nowhere. By attributes the actor finds only what they
+// may see.
+func find(ctx context.Context, tx pgx.Tx, items []*item, actor Actor) error {
+	type use struct {
+		in *input
+		l  *lookup
 	}
-	batch := &pgx.Batch{}
-	queued := all[:0:0]
-	for _, l := range all {
-		sql, args, wrong := l.query(actor)
-		if wrong != "" {
-			in.errors.Add(l.field.Name, wrong)
-			continue
-		}
-		batch.Queue(sql, args...)
-		queued = append(queued, l)
-	}
-	if len(queued) > 0 {
-		results := tx.SendBatch(ctx, batch)
-		for _, l := range queued {
-			if err := in.settle(l, results); err != nil {
-				_ = results.Close()
-				return fmt.Errorf("look up %s: %w", l.field.Name, refused(err))
+	uses := map[string][]use{}
+	var batches []*pgx.Batch
+	var asked []string // what each statement was asked for
+	for _, it := range items {
+		for _, l := range it.in.allLookups() {
+			sql, args, wrong := l.query(actor)
+			if wrong != "" {
+				it.in.errors.Add(l.field.Name, wrong)
+				continue
 			}
+			key := fmt.Sprintf("%s %#v", sql, args)
+			if uses[key] == nil {
+				if len(asked)%maxBatch == 0 {
+					batches = append(batches, &pgx.Batch{})
+				}
+				batches[len(batches)-1].Queue(sql, args...)
+				asked = append(asked, key)
+			}
+			uses[key] = append(uses[key], use{it.in, l})
+		}
+	}
+	found := map[string]target{}
+	for i, batch := range batches {
+		results := tx.SendBatch(ctx, batch)
+		for _, key := range asked[i*maxBatch : min((i+1)*maxBatch, len(asked))] {
+			t, err := readTarget(results)
+			if err != nil {
+				_ = results.Close()
+				return fmt.Errorf("look up %s: %w", uses[key][0].l.field.Name, refused(err))
+			}
+			found[key] = t
 		}
 		if err := results.Close(); err != nil {
 			return fmt.Errorf("look up references: %w", err)
 		}
 	}
-	in.settleTags()
-	if in.errors.None() {
-		in.settleLinks()
+	// The messages come in the order of the fields, not of the statements.
+	for key, all := range uses {
+		for _, u := range all {
+			u.l.found = found[key]
+		}
+	}
+	for _, it := range items {
+		for _, l := range it.in.allLookups() {
+			it.in.settle(l)
+		}
+		it.in.settleTags()
+		if it.in.errors.None() {
+			it.in.settleLinks()
+		}
 	}
 	return nil
+}
+
+// allLookups returns the references that are to be found, those of tags last.
+func (in *input) allLookups() []*lookup {
+	all := slices.Clone(in.lookups)
+	for _, name := range sortedKeys(in.tagLookups) {
+		all = append(all, in.tagLookups[name]...)
+	}
+	return all
+}
+
+// target is what a lookup found: up to two ids, and the name of a tag.
+type target struct {
+	asked bool
+	ids   []int64
+	name  string
+}
+
+func readTarget(results pgx.BatchResults) (t target, err error) {
+	rows, err := results.Query()
+	if err != nil {
+		return t, err
+	}
+	t.asked = true
+	for rows.Next() {
+		v := rows.RawValues()
+		t.ids, t.name = append(t.ids, decodeInt(v[0])), string(v[1])
+	}
+	return t, rows.Err()
 }
 
 // query makes the query for up to two ids of a lookup; wrong says what is wrong with its attributes.
@@ -146,27 +200,16 @@ func keywords(r *Resource) string {
 	return strings.Join(names, ", ")
 }
 
-// settle reads what a lookup found.
-func (in *input) settle(l *lookup, results pgx.BatchResults) error {
-	rows, err := results.Query()
-	if err != nil {
-		return err
-	}
-	var ids []int64
-	for rows.Next() {
-		v := rows.RawValues()
-		ids, l.name = append(ids, decodeInt(v[0])), string(v[1])
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	switch {
+// settle takes over what a lookup found.
+func (in *input) settle(l *lookup) {
+	l.name = l.found.name
+	switch ids := l.found.ids; {
+	case !l.found.asked:
 	case len(ids) == 1:
 		l.id = ids[0]
 		if in.values[l.field.Name] == l {
 			in.values[l.field.Name] = l.id
 		}
-		return nil
 	case len(ids) == 0 && l.missing != "":
 		if !in.errors.has(l.field.Name) { // of a list NetBox names the first
 			in.errors.Add(l.field.Name, l.missing)
@@ -178,7 +221,6 @@ func (in *input) settle(l *lookup, results pgx.BatchResults) error {
 	default:
 		in.errors.Add(l.field.Name, "Multiple objects match the provided attributes: "+pythonRepr(flatten("", l.attrs)))
 	}
-	return nil
 }
 
 // flatten joins the names of nested dictionaries with "__".

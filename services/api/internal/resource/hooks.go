@@ -11,10 +11,15 @@ import (
 
 // Hooks are what a resource does beyond its declaration. Each runs in the transaction of the write, with the endpoint locked.
 type Hooks struct {
-	// BeforeSave completes or refuses an object that is created or updated. It may change Write.After.
+	// BeforeAll completes or refuses the objects that a request creates or updates; there is at least one. It may change Write.After. What needs
+	// the database belongs here, as a request may write a thousand objects.
+	BeforeAll func(ctx context.Context, tx pgx.Tx, all []*Write) error
+	// BeforeSave does the same for one object, after BeforeAll.
 	BeforeSave func(ctx context.Context, w *Write) error
-	// AfterSave runs when the row is written.
+	// AfterSave runs when the rows are written, for each object.
 	AfterSave func(ctx context.Context, w *Write) error
+	// AfterAll runs after that, for all of them at once.
+	AfterAll func(ctx context.Context, tx pgx.Tx, all []*Write) error
 	// BeforeDelete removes what hangs on objects and is no resource itself. The ids are all those that will be deleted.
 	BeforeDelete func(ctx context.Context, tx pgx.Tx, ids []int64) error
 	// Committed runs after the commit of a write to any object. Nothing can be undone then.

@@ -35,15 +35,24 @@ func (r *Resource) readInput(body any, create, partial bool) *input {
 		}
 		in.readField(f, object, partial)
 	}
-	if v, ok := object["changelog_message"]; ok && v != nil {
-		text, wrong := readText(&Field{Blank: true}, v, maxMessage, false, nil)
-		if wrong != nil {
-			in.errors.Add("changelog_message", wrong...)
-		} else {
-			in.message = text.(string)
-		}
+	var wrong []string
+	if in.message, wrong = readMessage(object); wrong != nil {
+		in.errors.Add("changelog_message", wrong...)
 	}
 	return in
+}
+
+// readMessage reads the message for the change log, "" if there is none.
+func readMessage(object map[string]any) (message string, wrong []string) {
+	v := object["changelog_message"]
+	if v == nil {
+		return "", nil
+	}
+	text, wrong := readText(&Field{Blank: true}, v, maxMessage, false, nil)
+	if wrong != nil {
+		return "", wrong
+	}
+	return text.(string), nil
 }
 
 // maxMessage is how many characters of a message the change log keeps.

@@ -48,6 +48,7 @@ type lookup struct {
 	sql     string // asks for it instead, with args
 	args    []any
 	missing string // what is wrong if it is not found; default: NetBox's texts for references
+	found   target
 }
 
 func (k Reference) read(in *input, f *Field, v any) (any, []string) {

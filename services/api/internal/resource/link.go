@@ -67,24 +67,49 @@ func (in *input) settleLinks() {
 	}
 }
 
-// writeLinks makes the join tables say what the object holds now.
-func (r *Resource) writeLinks(ctx context.Context, w *Write) error {
+// writeLinks makes the join tables say what the objects hold now. When a constraint refuses that, the item has the errors that say so.
+func (r *Resource) writeLinks(ctx context.Context, tx pgx.Tx, items []*item) error {
 	for _, f := range r.links {
-		if w.Before != nil && !w.Differs(f.Name) {
-			continue
-		}
-		k := f.Kind.(linked)
-		l, held := k.link(), w.After.values[f.Name]
-		if w.Before != nil {
-			if _, err := w.Tx.Exec(ctx, "DELETE FROM "+l.Table+" WHERE "+l.Own+" = $1::bigint AND "+l.Other+" NOT IN ("+k.others("$2")+")", w.After.ID, held); err != nil {
-				return fmt.Errorf("write %s of %s %d: %w", f.Name, r.Name, w.After.ID, err)
+		for some := range slices.Chunk(items, maxBatch) {
+			if err := r.writeLink(ctx, tx, f, some); err != nil {
+				return fmt.Errorf("write %s of %s: %w", f.Name, r.Name, err)
 			}
-		}
-		if _, err := w.Tx.Exec(ctx, "INSERT INTO "+l.Table+" ("+l.Own+", "+l.Other+") SELECT $1::bigint, o.id FROM ("+k.others("$2")+") o (id) ON CONFLICT DO NOTHING", w.After.ID, held); err != nil {
-			return r.constraint(err)
 		}
 	}
 	return nil
+}
+
+func (r *Resource) writeLink(ctx context.Context, tx pgx.Tx, f *Field, items []*item) error {
+	k := f.Kind.(linked)
+	l, batch := k.link(), &pgx.Batch{}
+	var whose []*item
+	for _, it := range items {
+		w := it.w
+		if w.Before != nil && !w.Differs(f.Name) {
+			continue
+		}
+		held := w.After.values[f.Name]
+		if w.Before != nil {
+			batch.Queue("DELETE FROM "+l.Table+" WHERE "+l.Own+" = $1::bigint AND "+l.Other+" NOT IN ("+k.others("$2")+")", w.After.ID, held)
+			whose = append(whose, it)
+		}
+		batch.Queue("INSERT INTO "+l.Table+" ("+l.Own+", "+l.Other+") SELECT $1::bigint, o.id FROM ("+k.others("$2")+") o (id) ON CONFLICT DO NOTHING", w.After.ID, held)
+		whose = append(whose, it)
+	}
+	if whose == nil {
+		return nil
+	}
+	results := tx.SendBatch(ctx, batch)
+	for _, it := range whose {
+		if _, err := results.Exec(); err != nil {
+			_ = results.Close()
+			if it.in.errors = r.constraint(err); !it.in.errors.None() {
+				return nil
+			}
+			return err
+		}
+	}
+	return results.Close()
 }
 
 // unlink removes objects that will be deleted from all join tables that name them, on either side.

@@ -261,25 +261,24 @@ func (s *Store) Get(ctx context.Context, r *Resource, actor Actor, at Address, i
 		return Object{}, fmt.Errorf("read %s %d: %w", r.Name, id, err)
 	}
 	defer rows.Close()
-	o, err := readObject(rows, form, at)
+	objects, err := readObjects(rows, form, at)
 	if err != nil {
 		return Object{}, fmt.Errorf("read %s %d: %w", r.Name, id, err)
 	}
-	if o == nil {
+	if len(objects) == 0 {
 		return Object{}, r.NotFound()
 	}
-	return *o, nil
+	return objects[0], nil
 }
 
-// readObject reads the first row of a selectSQL; nil if there is none.
-func readObject(rows pgx.Rows, form *plan, at Address) (*Object, error) {
-	var o *Object
+// readObjects reads the rows of a selectSQL.
+func readObjects(rows pgx.Rows, form *plan, at Address) (objects []Object, err error) {
 	for rows.Next() {
 		v := rows.RawValues()
 		row := Row{Vals: v[2:], Origin: at.Origin, Suffix: at.Suffix}
-		o = &Object{ID: decodeInt(v[0]), ETag: etag(v[1]), Body: form.encode(make([]byte, 0, 2048), &row)}
+		objects = append(objects, Object{ID: decodeInt(v[0]), ETag: etag(v[1]), Body: form.encode(make([]byte, 0, 2048), &row)})
 	}
-	return o, rows.Err()
+	return objects, rows.Err()
 }
 
 // etag names the state of an object by last_updated, as NetBox does: Python's isoformat, weak. Without one it is empty.

@@ -2,44 +2,43 @@ package resource
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// lockOne locks the endpoints of an object as it was found and as it will be, then the object, which it returns as it is under the lock if
-// it is in the scope then.
-func (r *Resource) lockOne(ctx context.Context, tx pgx.Tx, scope Scope, states ...*Record) (*Record, error) {
+// lockAll locks the endpoints of objects as they were found and as they will be, then the objects, which it returns as they are under the
+// lock, by id. What is gone meanwhile, or is no longer in the scope, is not among them.
+func (r *Resource) lockAll(ctx context.Context, tx pgx.Tx, scope Scope, found, states []*Record) (map[int64]*Record, error) {
 	locked, err := r.lock(ctx, tx, states...)
 	if err != nil {
 		return nil, err
 	}
-	now, err := r.one(ctx, tx, true, scope, states[0].ID)
+	ids := make([]int64, len(found))
+	for i, o := range found {
+		ids[i] = o.ID
+	}
+	condition, args := r.condition(scope, ids...)
+	records, err := r.load(ctx, tx, true, condition, args...)
 	if err != nil {
 		return nil, err
 	}
-	if now.endpoint != 0 && !slices.Contains(locked, now.endpoint) {
-		return nil, errMoved
+	now := make(map[int64]*Record, len(records))
+	for _, o := range records {
+		if o.endpoint != 0 && !slices.Contains(locked, o.endpoint) {
+			return nil, errMoved
+		}
+		now[o.ID] = o
 	}
 	return now, nil
 }
 
 // lock takes the row locks of the endpoints that objects belong to, in the order of their ids, and returns those ids.
 func (r *Resource) lock(ctx context.Context, tx pgx.Tx, states ...*Record) ([]int64, error) {
-	var ids []int64
-	for _, o := range states {
-		id, err := r.endpointOf(ctx, tx, o)
-		if err != nil {
-			return nil, err
-		}
-		if id != 0 && !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	if len(ids) == 0 {
-		return nil, nil
+	ids, err := r.endpointsOf(ctx, tx, states)
+	if err != nil || len(ids) == 0 {
+		return nil, err
 	}
 	if _, err := tx.Exec(ctx, "SELECT FROM endpoints WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE", ids); err != nil {
 		return nil, fmt.Errorf("lock endpoints %v: %w", ids, err)
@@ -64,27 +63,34 @@ func (r *Resource) endpointSQL(alias string) string {
 	return sql
 }
 
-// endpointOf returns the endpoint that an object belongs to as it is or will be, 0 for none.
-func (r *Resource) endpointOf(ctx context.Context, tx pgx.Tx, o *Record) (int64, error) {
-	switch {
-	case r.LockSelf:
-		return o.ID, nil
-	case len(r.LockVia) == 0:
-		return 0, nil
+// endpointsOf returns the endpoints that objects belong to as they are or will be, each once.
+func (r *Resource) endpointsOf(ctx context.Context, tx pgx.Tx, states []*Record) ([]int64, error) {
+	if !r.LockSelf && len(r.LockVia) == 0 {
+		return nil, nil
 	}
-	id, ok := o.Int(r.LockVia[0])
-	if !ok || len(r.LockVia) == 1 {
-		return id, nil
+	var ids []int64
+	for _, o := range states {
+		id, ok := o.ID, true
+		if !r.LockSelf {
+			id, ok = o.Int(r.LockVia[0])
+		}
+		if ok && id != 0 {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if r.LockSelf || len(r.LockVia) == 1 || len(ids) == 0 {
+		return ids, nil
 	}
 	to := r.target(r.fields[r.LockVia[0]])
 	rest := Resource{LockVia: r.LockVia[1:], fields: to.fields, set: r.set}
-	var endpoint *int64
-	err := tx.QueryRow(ctx, "SELECT ("+rest.endpointSQL("t")+")::bigint FROM "+to.Table+" t WHERE t.id = $1::bigint", id).Scan(&endpoint)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return 0, fmt.Errorf("find the endpoint of one of %s: %w", r.Name, err)
+	rows, err := tx.Query(ctx, "SELECT DISTINCT e.id FROM (SELECT ("+rest.endpointSQL("t")+")::bigint AS id FROM "+to.Table+" t WHERE t.id = ANY($1::bigint[])) e WHERE e.id IS NOT NULL", ids)
+	if err != nil {
+		return nil, fmt.Errorf("find the endpoints of %s: %w", r.Name, err)
 	}
-	if endpoint == nil {
-		return 0, nil
+	if ids, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
+		return nil, fmt.Errorf("find the endpoints of %s: %w", r.Name, err)
 	}
-	return *endpoint, nil
+	return ids, nil
 }

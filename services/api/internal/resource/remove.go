@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -31,18 +32,21 @@ func (s *Store) Delete(ctx context.Context, r *Resource, id int64, req Request) 
 		if req.BodyErr != nil {
 			return req.BodyErr
 		}
-		origin := req.Actor.Origin
-		if origin.Message, err = deleteMessage(req.Body); err != nil {
-			return err
-		}
-		before, err := r.lockOne(ctx, tx, scope, found)
+		message, err := deleteMessage(req.Body)
 		if err != nil {
 			return err
 		}
-		if err := matches(before, req.IfMatch); err != nil {
+		locked, err := r.lockAll(ctx, tx, scope, []*Record{found}, []*Record{found})
+		if err != nil {
 			return err
 		}
-		return s.remove(ctx, tx, r, before, origin)
+		if locked[id] == nil {
+			return r.NotFound()
+		}
+		if err := matches(locked[id], req.IfMatch); err != nil {
+			return err
+		}
+		return s.remove(ctx, tx, r, map[int64]string{id: message}, req.Actor.Origin)
 	})
 	if err != nil {
 		return fmt.Errorf("delete %s %d: %w", r.Name, id, err)
@@ -50,30 +54,38 @@ func (s *Store) Delete(ctx context.Context, r *Resource, id int64, req Request) 
 	return nil
 }
 
-// deleteMessage reads the message for the change log from the body of a DELETE, which may be anything else as well.
+// deleteMessage reads the message for the change log from the body of a DELETE.
 func deleteMessage(body any) (string, error) {
-	object, _ := body.(map[string]any)
-	v := object["changelog_message"]
-	if v == nil {
-		return "", nil
+	object, ok := body.(map[string]any)
+	if !ok {
+		var e Errors
+		e.Add(NonField, notAnObject(body))
+		return "", e.Err()
 	}
-	text, wrong := readText(&Field{Blank: true}, v, maxMessage, false, nil)
+	message, wrong := readMessage(object)
 	if wrong != nil {
 		var e Errors
 		e.Add("changelog_message", wrong...)
 		return "", e.Err()
 	}
-	return text.(string), nil
+	return message, nil
 }
 
-// removal is what one deletion takes away.
+// removal is what a deletion takes away.
 type removal struct {
-	root *Resource
-	ids  map[*Resource][]int64
+	root     *Resource
+	messages map[int64]string // for the change log, by id of the objects that the request names
+	ids      map[*Resource][]int64
 }
 
-func (s *Store) remove(ctx context.Context, tx pgx.Tx, r *Resource, o *Record, origin change.Origin) error {
-	d := removal{root: r, ids: map[*Resource][]int64{r: {o.ID}}}
+// remove deletes the objects of r that the messages are for.
+func (s *Store) remove(ctx context.Context, tx pgx.Tx, r *Resource, messages map[int64]string, origin change.Origin) error {
+	if len(messages) == 1 { // the message for one object is for all that goes with it
+		for _, m := range messages {
+			origin.Message = m
+		}
+	}
+	d := removal{root: r, messages: messages, ids: map[*Resource][]int64{r: slices.Sorted(maps.Keys(messages))}}
 	order := s.Set.dependentsFirst()
 	// Dependents of dependents are found on the way from the root down.
 	for _, target := range slices.Backward(order) {
@@ -213,7 +225,9 @@ func (d *removal) delete(ctx context.Context, tx pgx.Tx, target *Resource, origi
 		if rows[i], err = target.changeRow(change.Delete, o, nil, nil); err != nil {
 			return err
 		}
-		rows[i].Time = now
+		if rows[i].Time = now; target == d.root {
+			rows[i].Message = d.messages[o.ID]
+		}
 	}
 	if err := change.Write(ctx, tx, origin, rows); err != nil {
 		return err

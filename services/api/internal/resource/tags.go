@@ -24,15 +24,29 @@ func (t tagEdit) apply(before *Record) (ids []int32, changed bool) {
 	return ids, !slices.Equal(ids, had)
 }
 
-// writeTags makes these the tags of an object.
-func (r *Resource) writeTags(ctx context.Context, tx pgx.Tx, id int64, tags []int32) error {
-	tags = append([]int32{}, tags...) // no tags are an empty array, not NULL
-	_, err := tx.Exec(ctx, "DELETE FROM tagged_items WHERE object_type_id = $1 AND object_id = $2 AND tag_id <> ALL($3)", int32(r.Type), id, tags)
+// writeTags gives each object whose tags change the ones it has now.
+func (r *Resource) writeTags(ctx context.Context, tx pgx.Tx, items []*item) error {
+	changed := []int64{}
+	objects, tags := []int64{}, []int32{}
+	for _, it := range items {
+		if !it.newTags {
+			continue
+		}
+		changed = append(changed, it.w.After.ID)
+		for _, tag := range it.tags {
+			objects, tags = append(objects, it.w.After.ID), append(tags, tag)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "DELETE FROM tagged_items WHERE object_type_id = $1 AND object_id = ANY($2::bigint[])", int32(r.Type), changed)
 	if err == nil {
-		_, err = tx.Exec(ctx, "INSERT INTO tagged_items (object_type_id, object_id, tag_id) SELECT $1, $2, unnest($3::int[]) ON CONFLICT DO NOTHING", int32(r.Type), id, tags)
+		_, err = tx.Exec(ctx, "INSERT INTO tagged_items (object_type_id, object_id, tag_id) SELECT $1, u.object, u.tag FROM unnest($2::bigint[], $3::int[]) AS u (object, tag)",
+			int32(r.Type), objects, tags)
 	}
 	if err != nil {
-		return fmt.Errorf("write tags of %s %d: %w", r.Name, id, err)
+		return fmt.Errorf("write tags of %s: %w", r.Name, err)
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ type route struct {
 }
 
 var (
-	listMethods   = []string{"GET", "POST", "HEAD", "OPTIONS"}
+	listMethods   = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 	objectMethods = []string{"GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 	readMethods   = []string{"GET", "HEAD", "OPTIONS"}
 )

@@ -37,7 +37,7 @@ func TestAddressesAreExact(t *testing.T) {
 		{"PUT", bare, 404, notFound},
 		{"DELETE", bare, 404, notFound},
 		{"POST", u, 405, `{"detail":"Method \"POST\" not allowed."}`},
-		{"DELETE", routinesPath, 405, `{"detail":"Method \"DELETE\" not allowed."}`},
+		{"DELETE", routinesPath, 400, `{"non_field_errors":["Expected a list of items but got type \"dict\"."]}`},
 		{"POST", "/api/plugins/proxbox/", 405, `{"detail":"Method \"POST\" not allowed."}`},
 		{"TRACE", routinesPath, 405, `{"detail":"Method \"TRACE\" not allowed."}`},
 		{"PROPFIND", u, 405, `{"detail":"Method \"PROPFIND\" not allowed."}`},
@@ -62,12 +62,12 @@ func TestEveryAnswerHasTheHeaders(t *testing.T) {
 	s := serve(t)
 	seen := map[string]bool{}
 	for _, c := range []struct{ method, path, token, allow string }{
-		{"GET", routinesPath, s.token, "GET, POST, HEAD, OPTIONS"},
+		{"GET", routinesPath, s.token, "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"},
 		{"GET", path(routinesPath, 9), s.token, "GET, PUT, PATCH, DELETE, HEAD, OPTIONS"},
 		{"GET", "/api/", "", "GET, HEAD, OPTIONS"},
 		{"PATCH", "/api/status/", s.token, "GET, HEAD, OPTIONS"},
 		{"GET", "/api/nope/", s.token, ""},
-		{"OPTIONS", routinesPath, s.token, "GET, POST, HEAD, OPTIONS"},
+		{"OPTIONS", routinesPath, s.token, "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"},
 	} {
 		a := s.ask(c.method, c.path, nil, "Authorization", "Token "+c.token, "X-Request-ID", "11111111-1111-4111-8111-111111111111")
 		id, err := uuid.Parse(a.header.Get("X-Request-ID"))

@@ -21,8 +21,8 @@ func (a *API) listRoute(r *resource.Resource) *route {
 		switch q.method {
 		case "OPTIONS":
 			return ok(r.Options(true, q.allowed(r, "POST", resource.Add, "PUT", resource.Change))), nil
-		case "POST":
-			return a.create(ctx, r, q)
+		case "POST", "PUT", "PATCH", "DELETE":
+			return a.write(ctx, r, q)
 		}
 		body, err := a.Store.List(ctx, r, q.actor(), q.at, q.params, selection(q))
 		return ok(body), err
@@ -66,9 +66,25 @@ func (a *API) objectRoute(r *resource.Resource) *route {
 	return rt
 }
 
-func (a *API) create(ctx context.Context, r *resource.Resource, q *request) (response, error) {
+// write serves the writes that go to the address of a collection: of many objects if the body is a list, and the creation of one.
+func (a *API) write(ctx context.Context, r *resource.Resource, q *request) (response, error) {
 	body, err := readBody(q.w, q.http)
-	o, err := a.Store.Create(ctx, r, resource.Request{At: q.at, Actor: q.actor(), Body: body, BodyErr: err, Select: selection(q)})
+	if err != nil {
+		return response{}, err
+	}
+	req := resource.Request{At: q.at, Actor: q.actor(), Body: body, Partial: q.method == "PATCH", Select: selection(q)}
+	_, many := body.([]any)
+	switch {
+	case q.method == "DELETE":
+		return response{status: http.StatusNoContent}, a.Store.DeleteAll(ctx, r, req)
+	case q.method != "POST":
+		list, err := a.Store.UpdateAll(ctx, r, req)
+		return ok(list), err
+	case many:
+		list, err := a.Store.CreateAll(ctx, r, req)
+		return response{status: http.StatusCreated, body: list}, err
+	}
+	o, err := a.Store.Create(ctx, r, req)
 	if err != nil {
 		return response{}, err
 	}

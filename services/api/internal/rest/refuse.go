@@ -33,6 +33,10 @@ func (a *API) refuse(ctx context.Context, q *request, err error) response {
 		answer.body, _ = e.MarshalJSON() // it has no error to return
 		return answer
 	}
+	if e, ok := errors.AsType[resource.Positional](err); ok {
+		answer.body, _ = e.MarshalJSON() // nor has this
+		return answer
+	}
 	if e, ok := errors.AsType[resource.Whole](err); ok {
 		answer.body, _ = json.Marshal([]string{string(e)})
 		return answer
