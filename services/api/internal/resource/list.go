@@ -59,17 +59,25 @@ func (s *Store) List(ctx context.Context, r *Resource, actor Actor, at Address, 
 
 // prepare reads the parameters of a list request.
 func (r *Resource) prepare(form *plan, scope Scope, params url.Values, limits Limits) (p page, q *query, sql string, err error) {
-	if p, err = readPage(params, limits); err != nil {
+	if p, q, err = r.ask(scope, params, limits); err != nil {
 		return p, nil, "", err
+	}
+	return p, q, listSQL(q, form, p, lastOf(params["ordering"])), nil
+}
+
+// ask reads which rows a list request is about.
+func (r *Resource) ask(scope Scope, params url.Values, limits Limits) (p page, q *query, err error) {
+	if p, err = readPage(params, limits); err != nil {
+		return p, nil, err
 	}
 	q = &query{r: r}
 	q.filter(params)
 	q.search(params["q"])
 	if err := q.errors.Err(); err != nil {
-		return p, nil, "", err
+		return p, nil, err
 	}
 	q.within(scope)
-	return p, q, listSQL(q, form, p, lastOf(params["ordering"])), nil
+	return p, q, nil
 }
 
 // listSQL makes one statement of the count and the page, so that both see the same rows. The page is found by ids first: joins for display

@@ -155,6 +155,9 @@ func (r *Resource) target(f *Field) *Resource { return r.set.byName[f.Kind.(Refe
 // Field returns the field of this name, or nil.
 func (r *Resource) Field(name string) *Field { return r.fields[name] }
 
+// Filtered says whether a query parameter of this name filters the resource.
+func (r *Resource) Filtered(name string) bool { return r.filters[name] != nil }
+
 // Filters returns the names of all query parameters that filter the resource, sorted.
 func (r *Resource) Filters() []string {
 	names := make([]string, 0, len(r.filters))

@@ -39,6 +39,8 @@ type API struct {
 	Version string         // of the product, as /api/status/ tells it
 	// Open lets those who are not logged in read what needs no permission, and the object types that may be viewed without one.
 	Open bool
+
+	exports func(context.Context) (done func(), err error)
 }
 
 // request is what handlers see of a request.
@@ -51,6 +53,7 @@ type request struct {
 	id      uuid.UUID
 	at      resource.Address
 	object  string // the last part of the path of an object
+	media   string // the form of the answer that was agreed on
 	pretty  int    // blanks to indent by
 	started bool
 }
@@ -58,8 +61,10 @@ type request struct {
 // response is what they answer.
 type response struct {
 	status int
-	body   []byte // JSON, nil for none
+	body   []byte // nil for none
+	media  string // its type; "" stands for JSON
 	header map[string]string
+	send   func(http.ResponseWriter) error // sends a body that is too long to be held, instead of body; called once
 }
 
 func ok(body []byte) response { return response{status: http.StatusOK, body: body} }
@@ -70,6 +75,7 @@ type route struct {
 	res    *resource.Resource
 	list   bool
 	gate   gate
+	offers []offer // nil: JSON, and CSV of lists
 	handle func(context.Context, *request) (response, error)
 }
 

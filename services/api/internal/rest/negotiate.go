@@ -3,52 +3,16 @@ package rest
 import (
 	"bytes"
 	"encoding/json"
-	"mime"
 	"net"
 	"net/http"
 	"net/netip"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
-
-// negotiate reads ?format= and Accept. Only JSON is served, also to browsers.
-func (q *request) negotiate() error {
-	if f := last(q.params["format"]); f != "" && f != "json" && f != "api" {
-		return errNoPath
-	}
-	accept := strings.Join(q.http.Header.Values("Accept"), ",")
-	if strings.TrimSpace(accept) == "" {
-		return nil
-	}
-	acceptable := false
-	for part := range strings.SplitSeq(accept, ",") {
-		media, params, err := mime.ParseMediaType(strings.TrimSpace(part))
-		if err != nil {
-			continue
-		}
-		switch media {
-		case "application/json":
-			if v := params["version"]; v != "" && v != apiVersion {
-				return refusal{http.StatusNotAcceptable, `Invalid version in "Accept" header.`}
-			}
-			if n, err := strconv.Atoi(params["indent"]); err == nil {
-				q.pretty = max(0, min(n, 8))
-			}
-			acceptable = true
-		case "*/*", "application/*", "text/html", "text/*":
-			acceptable = true
-		}
-	}
-	if !acceptable {
-		return refusal{http.StatusNotAcceptable, "Could not satisfy the request Accept header."}
-	}
-	return nil
-}
 
 // indent lays JSON out as Python does.
 func indent(body []byte, blanks int) []byte {

@@ -24,10 +24,25 @@ func (a *API) listRoute(r *resource.Resource) *route {
 		case "POST", "PUT", "PATCH", "DELETE":
 			return a.write(ctx, r, q)
 		}
-		body, err := a.Store.List(ctx, r, q.actor(), q.at, q.params, selection(q))
-		return ok(body), err
+		return a.list(ctx, r, q)
 	}
 	return rt
+}
+
+// list answers with a page as JSON, or with the whole list as CSV.
+func (a *API) list(ctx context.Context, r *resource.Resource, q *request) (response, error) {
+	if names := q.ignored(r); names != "" {
+		q.w.Header().Set(ignoredHeader, names)
+	}
+	name, given := q.params["export"]
+	switch {
+	case last(name) == "csv", !given && q.media == offerCSV.media:
+		return a.export(ctx, r, q)
+	case given: // NetBox looks for a template of that name
+		return response{}, errNoPath
+	}
+	body, err := a.Store.List(ctx, r, q.actor(), q.at, q.params, selection(q))
+	return ok(body), err
 }
 
 // objectRoute serves the objects of a resource.

@@ -22,6 +22,9 @@ var status = map[fault.Kind]int{
 	fault.Internal:    http.StatusInternalServerError,
 }
 
+// retryAfter is when to try again what could not be had, in seconds.
+const retryAfter = "5"
+
 // refuse makes the answer that says what went wrong. What is our own fault is logged, and not shown.
 func (a *API) refuse(ctx context.Context, q *request, err error) response {
 	kind := fault.KindOf(err)
@@ -58,11 +61,14 @@ func (a *API) refuse(ctx context.Context, q *request, err error) response {
 		}
 		a.Log.ErrorContext(ctx, "request failed", "request_id", q.id, "method", q.method, "path", q.http.URL.Path, "kind", kind, "err", err)
 		if kind == fault.Unavailable {
-			return response{status: answer.status, body: detail("Something the request needs cannot be reached. Try again later."), header: map[string]string{"Retry-After": "5"}}
+			return response{status: answer.status, body: detail("Something the request needs cannot be reached. Try again later."), header: map[string]string{"Retry-After": retryAfter}}
 		}
 		return internal()
 	}
 	answer.body = detail(string(text))
+	if kind == fault.Unavailable {
+		answer.header = map[string]string{"Retry-After": retryAfter}
+	}
 	return answer
 }
 

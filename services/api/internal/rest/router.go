@@ -1,11 +1,13 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -21,6 +23,7 @@ var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS
 // Handler returns the handler of everything under /api/.
 func (a *API) Handler() http.Handler {
 	gin.SetMode(gin.ReleaseMode)
+	a.exports = exports(maxExports)
 	e := gin.New()
 	e.RedirectTrailingSlash, e.RedirectFixedPath, e.HandleMethodNotAllowed = false, false, false
 	e.UseRawPath, e.UnescapePathValues = true, false
@@ -114,7 +117,17 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, object string, rt *
 	if err != nil {
 		answer = a.refuse(ctx, q, err)
 	}
-	q.write(w, answer)
+	if answer.send == nil {
+		q.write(w, answer)
+		return
+	}
+	q.begin(w, answer)
+	if err := answer.send(w); err != nil {
+		if ctx.Err() == nil {
+			a.Log.ErrorContext(ctx, "answer broke off", "request_id", q.id, "method", q.method, "path", r.URL.Path, "err", err)
+		}
+		panic(http.ErrAbortHandler) // the client has to see that the end is missing
+	}
 }
 
 func (a *API) run(ctx context.Context, q *request, rt *route, missing bool) (response, error) {
@@ -122,7 +135,7 @@ func (a *API) run(ctx context.Context, q *request, rt *route, missing bool) (res
 	if missing {
 		return response{}, errNoPath
 	}
-	if err := q.negotiate(); err != nil {
+	if err := q.negotiate(rt); err != nil {
 		return response{}, err
 	}
 	origin, err := a.origin(q.http)
@@ -130,7 +143,7 @@ func (a *API) run(ctx context.Context, q *request, rt *route, missing bool) (res
 		return response{}, err
 	}
 	q.at = resource.Address{Origin: origin, Path: q.http.URL.EscapedPath()}
-	if f := last(q.params["format"]); f != "" {
+	if f := last(q.params["format"]); f != "" && q.media != offerCSV.media {
 		q.at.Suffix = "?format=" + f
 	}
 	return rt.serve(ctx, a, q)
@@ -138,22 +151,26 @@ func (a *API) run(ctx context.Context, q *request, rt *route, missing bool) (res
 
 // write sends the answer. HEAD gets the headers alone.
 func (q *request) write(w http.ResponseWriter, answer response) {
+	body := answer.body
+	if body != nil {
+		if answer.media == "" && q.pretty > 0 {
+			body = indent(body, q.pretty)
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	if q.begin(w, answer); body != nil && q.method != http.MethodHead {
+		_, _ = w.Write(body) // a client that is gone needs no answer
+	}
+}
+
+// begin sends the headers of the answer.
+func (q *request) begin(w http.ResponseWriter, answer response) {
 	q.started = true
+	if answer.body != nil || answer.send != nil {
+		w.Header().Set("Content-Type", cmp.Or(answer.media, offerJSON.media))
+	}
 	for k, v := range answer.header {
 		w.Header().Set(k, v)
 	}
-	if answer.body == nil {
-		w.WriteHeader(answer.status)
-		return
-	}
-	body := answer.body
-	if q.pretty > 0 {
-		body = indent(body, q.pretty)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(answer.status)
-	if q.method != "HEAD" {
-		_, _ = w.Write(body) // a client that is gone needs no answer
-	}
 }

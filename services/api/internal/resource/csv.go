@@ -1,0 +1,120 @@
+package resource
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// A column of a CSV is a name and what appends the bare text of its cells.
+type column struct {
+	name string
+	cell cell
+}
+
+// cell appends the value of a column in a row, unquoted. text says that people wrote it, so that it may look like a formula without being one.
+type cell func(b []byte, r *Row) (out []byte, text bool)
+
+// tabular is a kind that has columns of its own in a CSV. All others have one: text as it is, numbers, booleans and times as in JSON, lists and
+// objects as JSON, and nothing for null.
+type tabular interface {
+	tabulate(p *plan, r *Resource, alias string, f *Field) []column
+}
+
+// tabulate returns the columns of the fields of a shape.
+func (r *Resource) tabulate(p *plan, s Shape) []column {
+	var out []column
+	for _, pick := range s {
+		f := r.fields[pick.Name]
+		if k, ok := f.Kind.(tabular); ok {
+			out = append(out, k.tabulate(p, r, "t", f)...)
+			continue
+		}
+		out = append(out, column{f.Name, bare(f.Kind.encode(p, r, "t", f, pick.Of))})
+	}
+	return out
+}
+
+// bare makes a cell of what writes JSON.
+func bare(encode appender) cell {
+	return func(b []byte, row *Row) ([]byte, bool) {
+		start := len(b)
+		b = encode(b, row)
+		value := b[start:]
+		switch {
+		case string(value) == "null":
+			return b[:start], false
+		case value[0] != '"':
+			return b, false
+		case strings.IndexByte(string(value), '\\') < 0:
+			copy(value, value[1:])
+			return b[:len(b)-2], true
+		}
+		var text string
+		if err := json.Unmarshal(value, &text); err != nil {
+			panic(err) // a kind that writes what is no JSON fails everywhere
+		}
+		return append(b[:start], text...), true
+	}
+}
+
+// word is a cell with the text of a value as Postgres sent it.
+func word(i int) cell {
+	return func(b []byte, row *Row) ([]byte, bool) { return append(b, row.Vals[i]...), true }
+}
+
+// A reference is the name of its object, or what stands for it, and its id.
+func (k Reference) tabulate(p *plan, r *Resource, alias string, f *Field) []column {
+	to := r.target(f)
+	id := p.value(f.sql(alias))
+	at := p.join(alias, f, to)
+	show := to.display
+	if name := to.fields["name"]; name != nil {
+		show = name
+	}
+	text := bare(show.Kind.encode(p, to, at, show, nil))
+	return []column{
+		{f.Name, func(b []byte, row *Row) ([]byte, bool) {
+			if row.Vals[id] == nil {
+				return b, true
+			}
+			return text(b, row)
+		}},
+		{f.Name + "_id", func(b []byte, row *Row) ([]byte, bool) {
+			if row.Vals[id] == nil {
+				return b, false
+			}
+			return appendInt(b, decodeInt(row.Vals[id])), false
+		}},
+	}
+}
+
+// A choice is its value.
+func (k Choice) tabulate(p *plan, _ *Resource, alias string, f *Field) []column {
+	return []column{{f.Name, word(p.value(f.sql(alias)))}}
+}
+
+// Tags are their names, separated by commas.
+func (Tags) tabulate(p *plan, r *Resource, alias string, f *Field) []column {
+	return []column{{f.Name, word(p.value("(SELECT string_agg(g.name, ',' ORDER BY g.name, g.id) FROM tagged_items ti JOIN tags g ON g.id = ti.tag_id" +
+		" WHERE ti.object_type_id = " + strconv.Itoa(int(r.Type)) + " AND ti.object_id = " + alias + ".id)"))}}
+}
+
+// appendCell appends a cell as RFC 4180 quotes it. Text that a spreadsheet would take for a formula gets an apostrophe in front.
+func appendCell(b, value []byte, text bool) []byte {
+	formula := text && len(value) > 0 && strings.IndexByte("=+-@\t\r\n", value[0]) >= 0
+	if !formula && strings.IndexAny(string(value), "\",\r\n") < 0 && (len(value) == 0 || value[0] != ' ') {
+		return append(b, value...)
+	}
+	b = append(b, '"')
+	if formula {
+		b = append(b, '\'')
+	}
+	for _, c := range value {
+		if c == '"' {
+			b = append(b, '"')
+		}
+		b = append(b, c)
+	}
+	return append(b, '"')
+}
