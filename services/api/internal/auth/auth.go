@@ -20,24 +20,30 @@ import (
 	"github.com/proxops/proxops/services/api/internal/store"
 )
 
-// Principal is a user who has proved who they are.
+// Principal is a user who has proved who they are, or nobody.
 type Principal struct {
 	UserID    int32
 	Username  string
 	Superuser bool
 	ReadOnly  bool // the token may not write
 	Anonymous bool // nobody: there is no user
+	Grants    Grants
+	Exempt    Exempt
 }
 
 // Scope implements resource.Access.
-func (p *Principal) Scope(_ *resource.Resource, a resource.Action) (s resource.Scope, ok bool) {
+func (p *Principal) Scope(r *resource.Resource, a resource.Action) (s resource.Scope, ok bool) {
 	if p.ReadOnly && (a == resource.Add || a == resource.Change || a == resource.Delete) {
 		return s, false
 	}
-	if p.Superuser {
+	if p.Superuser || a == resource.View && p.Exempt.covers(r.Type) {
 		return resource.Scope{All: true}, true
 	}
-	return s, false
+	constraints, ok := p.Grants[r.Type][a]
+	if !ok || r.Type == 0 {
+		return s, false
+	}
+	return resource.ScopeOf(constraints, int64(p.UserID)), true
 }
 
 // denied is a refusal with a text for the client. NetBox answers every failure of authentication with 403.
@@ -55,6 +61,7 @@ const tokenPrefix = "nbt_"
 type Tokens struct {
 	Queries *store.Queries
 	Peppers Peppers
+	Exempt  Exempt
 	Log     *slog.Logger
 }
 
@@ -66,7 +73,7 @@ func (t *Tokens) Authenticate(ctx context.Context, r *http.Request, client netip
 		return nil, err
 	}
 	if token == "" {
-		return &Principal{Anonymous: true}, nil
+		return &Principal{Anonymous: true, Exempt: t.Exempt}, nil
 	}
 	row, err := t.find(ctx, token)
 	if err != nil {
@@ -88,7 +95,13 @@ func (t *Tokens) Authenticate(ctx context.Context, r *http.Request, client netip
 			t.Log.WarnContext(ctx, "last use of a token was not noted", "token_id", row.ID, "err", err)
 		}
 	}
-	return &Principal{UserID: row.UserID, Username: row.Username, Superuser: row.IsSuperuser, ReadOnly: !row.WriteEnabled}, nil
+	p := &Principal{UserID: row.UserID, Username: row.Username, Superuser: row.IsSuperuser, ReadOnly: !row.WriteEnabled, Exempt: t.Exempt}
+	if !p.Superuser {
+		if p.Grants, err = LoadGrants(ctx, t.Queries, p.UserID); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
 // readHeader returns the token of an Authorization header, "" if it is of another kind. The keyword does not tell the version, as clients mix them up.

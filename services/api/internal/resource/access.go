@@ -28,16 +28,6 @@ type Access interface {
 	Scope(r *Resource, action Action) (s Scope, ok bool)
 }
 
-// Scope is a part of the objects of a resource: all of them, or those for which one of the constraints holds.
-type Scope struct {
-	All  bool
-	Any  []Constraint
-	User int64 // what the value $user in a constraint stands for
-}
-
-// Constraint is what a permission demands of objects: lookups as Django spells them, with decoded JSON as values. All of them must hold.
-type Constraint map[string]any
-
 // Actor is who asks.
 type Actor struct {
 	Origin change.Origin // of what they change

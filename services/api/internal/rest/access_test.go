@@ -1,0 +1,115 @@
+package rest_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/proxops/proxops/libs/change"
+)
+
+const forbidden = `{"detail":"You do not have permission to perform this action."}`
+
+// grant lets a user do something to objects of a type; the constraints are JSON, "" for none.
+func (s *server) grant(user int32, t change.ObjectType, actions, constraints string) {
+	s.t.Helper()
+	if constraints == "" {
+		constraints = "null"
+	}
+	list := `["` + strings.ReplaceAll(actions, " ", `","`) + `"]`
+	id := s.exec("INSERT INTO permissions (name, actions, constraints) VALUES ('p', $1::text::jsonb, $2::text::jsonb) RETURNING id", list, constraints)
+	s.exec("INSERT INTO permission_object_types VALUES ($1, $2)", id, int32(t))
+	s.exec("INSERT INTO permission_users VALUES ($1, $2)", id, user)
+}
+
+// as makes a user who has one permission on backup routines, and returns the header of their token.
+func (s *server) as(name, actions, constraints string) string {
+	s.t.Helper()
+	user := s.newUser(name, false)
+	if actions != "" {
+		s.grant(user, change.BackupRoutine, actions, constraints)
+	}
+	return "Bearer " + s.newToken(user, true)
+}
+
+// threeJobs are routines, two of the endpoint lab.
+func (w *world) threeJobs() (prod, lab1, lab2 int) {
+	w.t.Helper()
+	routine := func(endpoint int, job string, more map[string]any) int {
+		more["endpoint"], more["job_id"], more["selection"] = endpoint, job, []int{1}
+		return w.make(routinesPath, more)
+	}
+	tag := w.exec("INSERT INTO tags (name, slug) VALUES ('Alpha', 'alpha') RETURNING id")
+	prod = routine(w.prod, "job-1", map[string]any{"comment": "Nightly", "node": w.node1, "keep_last": 3})
+	lab1 = routine(w.lab, "job-1", map[string]any{"status": "stale", "tags": []int64{tag}, "keep_last": 7})
+	lab2 = routine(w.lab, "job_2", map[string]any{"enabled": false, "next_run": "2026-11-22T02:00:00Z"})
+	return prod, lab1, lab2
+}
+
+func TestConstraintsOfPermissionsNarrowWhatIsSeen(t *testing.T) {
+	w := newWorld(t)
+	prod, lab1, lab2 := w.threeJobs()
+	all, none := []int{prod, lab1, lab2}, []int{}
+	user := w.newUser("somebody", false)
+	w.grant(user, change.BackupRoutine, "view", "")
+	token := "Bearer " + w.newToken(user, true)
+	for constraints, want := range map[string][]int{
+		`null`: all, `{}`: all, `[]`: all, `[null]`: all, `[{"id": 0}, {}]`: all,
+		// What cannot be understood permits nothing, and leaves other constraints alone.
+		`"x"`: none, `5`: none, `["x"]`: none, `{"bogus": 1}`: none, `{"id": ` + fmt.Sprint(prod) + `, "bogus": 1}`: none, `[{"bogus": 1}, {"job_id": "job_2"}]`: {lab2},
+		`{"endpoint__password": ""}`: none, `{"display": "job-1"}`: none, `{"url": "x"}`: none, `{"job_id__bogus": "x"}`: none, `{"": 1}`: none, `{"id": {}}`: none, `{"id": []}`: none,
+		`{"job_id__in": "job-1"}`: none, `{"endpoint__name__x__y": 1}`: none, `{"id": 1.5}`: none, `{"id": "x"}`: none, `{"next_run": "soon"}`: none,
+		`{"endpoint__contains": "lab"}`: none, `{"x\"; DROP TABLE users; --": 1}`: none, `{"job_id__isnull": "no"}`: none, `{"` + strings.Repeat("endpoint__", 20) + `id": 1}`: none,
+		// Fields.
+		`{"id": ` + fmt.Sprint(lab1) + `}`: {lab1}, `{"pk": "` + fmt.Sprint(lab1) + `"}`: {lab1}, `{"id": 99999999999999999999}`: none,
+		`{"job_id": "job-1"}`: {prod, lab1}, `{"job_id__exact": "job-1"}`: {prod, lab1}, `{"job_id": 7}`: none, `{"enabled": false}`: {lab2}, `{"enabled": "True"}`: {prod, lab1},
+		`{"status": "stale"}`: {lab1}, `{"keep_last": "3"}`: {prod}, `{"keep_last": null}`: {lab2}, `{"keep_last__isnull": false}`: {prod, lab1},
+		`{"next_run": "2026-11-22T02:00:00Z"}`: {lab2}, `{"next_run__lt": "2026-11-22T02:00:01Z"}`: {lab2}, `{"next_run__gte": "2026-11-23"}`: none,
+		`{"job_id": "job-1", "status": "stale"}`: {lab1}, `[{"status": "stale"}, {"enabled": false}]`: {lab1, lab2},
+		// References.
+		`{"endpoint": ` + fmt.Sprint(w.lab) + `}`: {lab1, lab2}, `{"endpoint_id": ` + fmt.Sprint(w.lab) + `}`: {lab1, lab2}, `{"endpoint__id": ` + fmt.Sprint(w.prod) + `}`: {prod},
+		`{"endpoint__name": "lab"}`: {lab1, lab2}, `{"endpoint__name__istartswith": "PROD"}`: {prod}, `{"endpoint__in": [` + fmt.Sprint(w.prod) + `, null]}`: {prod}, `{"endpoint_id__in": []}`: none,
+		`{"node__endpoint__name": "prod-proxmox"}`: {prod}, `{"node": null}`: {lab1, lab2}, `{"node__isnull": true}`: {lab1, lab2}, `{"node__name__isnull": true}`: {lab1, lab2}, `{"node__name": null}`: {lab1, lab2},
+		`{"node__node_id": 1}`: {prod}, `{"endpoint__gt": 0}`: all, `{"endpoint": true}`: endpointOne(w, prod, lab1, lab2),
+		`{"tags__slug": "alpha"}`: {lab1}, `{"tags__name__in": ["Alpha", "Beta"]}`: {lab1}, `{"tags": null}`: {prod, lab2}, `{"tags__isnull": true}`: {prod, lab2}, `{"tags__id__gt": 0}`: {lab1}, `{"tags__in": [0]}`: none,
+		`{"tags__bogus": 1}`: none,
+		// Comparisons.
+		`{"keep_last__gt": 3}`: {lab1}, `{"keep_last__gte": 3}`: {prod, lab1}, `{"keep_last__lt": 7}`: {prod}, `{"keep_last__lte": 7}`: {prod, lab1}, `{"keep_last__range": [4, 8]}`: {lab1}, `{"keep_last__range": [4]}`: none,
+		`{"keep_last__in": [3, "7"]}`: {prod, lab1}, `{"job_id__contains": "_"}`: {lab2}, `{"job_id__icontains": "B-"}`: {prod, lab1}, `{"job_id__contains": "B-"}`: none, `{"job_id__startswith": "job-"}`: {prod, lab1},
+		`{"job_id__endswith": "_2"}`: {lab2}, `{"job_id__iendswith": "B-1"}`: {prod, lab1}, `{"comment__iexact": "nightly"}`: {prod}, `{"comment__empty": true}`: {lab1, lab2}, `{"keep_last__contains": 7}`: {lab1},
+		`{"job_id__regex": "^job-[0-9]$"}`: {prod, lab1}, `{"job_id__iregex": "^JOB_"}`: {lab2}, `{"job_id__regex": "^JOB_"}`: none,
+		// JSON and the user.
+		`{"selection__contains": [1]}`: all, `{"selection": [2]}`: none, `{"raw_config__a__isnull": true}`: all, `{"custom_field_data__site": "x"}`: none, `{"custom_fields__site__icontains": "x"}`: none,
+		`{"id": "$user"}`: idIs(int(user), all), `{"id__in": ["$user", ` + fmt.Sprint(lab2) + `]}`: append(idIs(int(user), []int{prod, lab1}), lab2),
+	} {
+		w.exec("UPDATE permissions SET constraints = $1::text::jsonb", constraints)
+		a := w.ask("GET", routinesPath+"?fields=id", nil, "Authorization", token)
+		got := []int{}
+		for _, o := range a.results(t) {
+			got = append(got, int(o["id"].(float64)))
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) || !strings.HasPrefix(a.body, fmt.Sprintf(`{"count":%d,`, len(want))) {
+			t.Errorf("%s: got %v, want %v: %s", constraints, got, want, a.body)
+		}
+	}
+}
+
+func idIs(id int, of []int) []int {
+	if slices.Contains(of, id) {
+		return []int{id}
+	}
+	return []int{}
+}
+
+// endpointOne are the routines of the endpoint with id 1, which true is in Python.
+func endpointOne(w *world, prod, lab1, lab2 int) []int {
+	switch 1 {
+	case w.prod:
+		return []int{prod}
+	case w.lab:
+		return []int{lab1, lab2}
+	}
+	return []int{}
+}
