@@ -122,7 +122,7 @@ func (e Endpoints) update(ctx context.Context, id int32, fields map[string]any) 
 
 // Delete removes an endpoint with all that was discovered through it.
 func (e Endpoints) Delete(ctx context.Context, id int32) error {
-	s, req, err := e.request(nil)
+	s, req, err := e.request(map[string]any{})
 	if err != nil {
 		return err
 	}
