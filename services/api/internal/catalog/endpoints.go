@@ -181,9 +181,9 @@ func target(o *resource.Record) seal.Target {
 }
 
 // forgetEndpoints removes the sync state of endpoints that are deleted.
-func forgetEndpoints(ctx context.Context, tx pgx.Tx, ids []int64) error {
+func forgetEndpoints(ctx context.Context, d *resource.Deletion) error {
 	for _, table := range []string{"sync_states", "endpoint_states"} {
-		if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE endpoint_id = ANY($1::bigint[])", ids); err != nil {
+		if _, err := d.Tx.Exec(ctx, "DELETE FROM "+table+" WHERE endpoint_id = ANY($1::bigint[])", d.IDs); err != nil {
 			return fmt.Errorf("delete %s of endpoints: %w", table, err)
 		}
 	}

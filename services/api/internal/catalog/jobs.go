@@ -58,8 +58,8 @@ func (k jobKind) hooks(more func(*resource.Write)) resource.Hooks {
 			return nil
 		},
 		AfterAll: k.compareAgain,
-		BeforeDelete: func(ctx context.Context, tx pgx.Tx, ids []int64) error {
-			_, err := tx.Exec(ctx, "UPDATE sync_states s SET digest = NULL FROM "+k.table+" t WHERE t.id = ANY($1::bigint[]) AND s.endpoint_id = t.endpoint_id AND s.kind = $2", ids, k.kind)
+		BeforeDelete: func(ctx context.Context, d *resource.Deletion) error {
+			_, err := d.Tx.Exec(ctx, "UPDATE sync_states s SET digest = NULL FROM "+k.table+" t WHERE t.id = ANY($1::bigint[]) AND s.endpoint_id = t.endpoint_id AND s.kind = $2", d.IDs, k.kind)
 			if err != nil {
 				return fmt.Errorf("have the next poll compare %ss: %w", k.kind, err)
 			}

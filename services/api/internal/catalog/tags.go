@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
@@ -34,8 +32,8 @@ func tags() *resource.Resource {
 }
 
 // untag takes tags from all objects.
-func untag(ctx context.Context, tx pgx.Tx, ids []int64) error {
-	if _, err := tx.Exec(ctx, "DELETE FROM tagged_items WHERE tag_id = ANY($1::bigint[])", ids); err != nil {
+func untag(ctx context.Context, d *resource.Deletion) error {
+	if _, err := d.Tx.Exec(ctx, "DELETE FROM tagged_items WHERE tag_id = ANY($1::bigint[])", d.IDs); err != nil {
 		return fmt.Errorf("take tags from their objects: %w", err)
 	}
 	return nil

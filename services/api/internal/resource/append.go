@@ -14,6 +14,7 @@ type Row struct {
 	Vals   [][]byte
 	Origin string // scheme and host
 	Suffix string // query that urls keep, "?format=json" or empty
+	Custom *definitions
 }
 
 // appender appends the JSON of one value of a row to b.

@@ -12,8 +12,18 @@ import (
 )
 
 // find looks up all references of the items at once, each once, and notes those that lead nowhere. By attributes the actor finds only what they
-// may see.
+// may see. Before that it reads the definitions of custom fields.
 func find(ctx context.Context, tx pgx.Tx, items []*item, actor Actor) error {
+	if len(items) > 0 {
+		custom, err := items[0].in.r.shareCustom(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			it.in.custom = custom
+			it.in.checkCustomNames()
+		}
+	}
 	type use struct {
 		in *input
 		l  *lookup

@@ -20,16 +20,25 @@ type Hooks struct {
 	AfterSave func(ctx context.Context, w *Write) error
 	// AfterAll runs after that, for all of them at once.
 	AfterAll func(ctx context.Context, tx pgx.Tx, all []*Write) error
-	// BeforeDelete removes what hangs on objects and is no resource itself. The ids are all those that will be deleted.
-	BeforeDelete func(ctx context.Context, tx pgx.Tx, ids []int64) error
+	// BeforeDelete removes what hangs on objects and is no resource itself.
+	BeforeDelete func(ctx context.Context, d *Deletion) error
 	// Committed runs after the commit of a write to any object. Nothing can be undone then.
 	Committed func(ctx context.Context)
+}
+
+// Deletion is objects of one resource on their way out of the database.
+type Deletion struct {
+	Tx     pgx.Tx
+	IDs    []int64 // all that will be deleted
+	Origin change.Origin
+	Set    *Set
 }
 
 // Write is one object on its way into the database.
 type Write struct {
 	Tx      pgx.Tx
 	Action  change.Action
+	Origin  change.Origin          // who writes, with the message
 	Before  *Record                // as it is; nil at creation
 	After   *Record                // as it will be
 	Given   map[string]bool        // names of the fields that the request names

@@ -15,6 +15,7 @@ type input struct {
 	tagLookups map[string][]*lookup
 	tags       tagEdit
 	message    string
+	custom     *definitions // once find has read them; nil if the resource has no custom fields
 }
 
 // unchanged is the value of a field that a request names without changing it.
@@ -122,6 +123,10 @@ func (in *input) apply(before *Record) *Record {
 		maps.Copy(after.values, before.values)
 	}
 	for _, f := range slices.Concat(in.r.columns, in.r.links) {
+		if f == in.r.custom {
+			after.values[f.Name] = in.mergeCustom(before)
+			continue
+		}
 		v, given := in.values[f.Name]
 		if _, same := v.(unchanged); same {
 			given = false

@@ -46,6 +46,10 @@ const maxBatch = 1000
 // save runs the hooks, writes the rows, their tags and changes, and reads the objects again. What leaves the scope is refused. Its round trips do
 // not depend on how many objects they are.
 func (r *Resource) save(ctx context.Context, tx pgx.Tx, scope Scope, items []*item, req Request, report refusal) ([]Object, error) {
+	for _, it := range good(items) {
+		it.w.Origin = req.Actor.Origin
+		it.w.Origin.Message = it.in.message
+	}
 	if err := r.validate(ctx, tx, good(items)); err != nil {
 		return nil, err
 	}
@@ -111,16 +115,20 @@ func (r *Resource) validate(ctx context.Context, tx pgx.Tx, items []*item) error
 		}
 	}
 	for _, it := range items {
+		r.checkCustom(it)
 		if r.Hooks.BeforeSave != nil {
 			err := r.Hooks.BeforeSave(ctx, it.w)
 			if wrong, ok := errors.AsType[Errors](err); ok {
-				it.w.Errors, err = wrong, nil
+				it.w.Errors.list, err = append(it.w.Errors.list, wrong.list...), nil
 			}
 			if err != nil {
 				return err
 			}
 		}
 		it.in.errors = it.w.Errors
+	}
+	if err := r.checkCustomUnique(ctx, tx, good(items)); err != nil {
+		return err
 	}
 	return r.checkUnique(ctx, tx, good(items))
 }
@@ -177,7 +185,7 @@ func (r *Resource) again(ctx context.Context, tx pgx.Tx, items []*item, req Requ
 	batch.Queue(r.selectSQL(ordered, "t.id = ANY($1::bigint[])")+" ORDER BY "+order, ids)
 	results := tx.SendBatch(ctx, batch)
 	defer func() { _ = results.Close() }()
-	records, objects, err := r.readAgain(results, form, req.At)
+	records, objects, err := r.readAgain(results, form, req.At, items[0].in.custom)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read %s again: %w", r.Name, err)
 	}
@@ -187,7 +195,7 @@ func (r *Resource) again(ctx context.Context, tx pgx.Tx, items []*item, req Requ
 	return records, objects, nil
 }
 
-func (r *Resource) readAgain(results pgx.BatchResults, form *plan, at Address) (map[int64]*Record, []Object, error) {
+func (r *Resource) readAgain(results pgx.BatchResults, form *plan, at Address, custom *definitions) (map[int64]*Record, []Object, error) {
 	rows, err := results.Query()
 	if err != nil {
 		return nil, nil, err
@@ -205,6 +213,6 @@ func (r *Resource) readAgain(results pgx.BatchResults, form *plan, at Address) (
 		return nil, nil, err
 	}
 	defer rows.Close()
-	objects, err := readObjects(rows, form, at)
+	objects, err := readObjects(rows, form, at, custom)
 	return records, objects, err
 }

@@ -126,3 +126,52 @@ func (p *jsonText) string() []byte {
 	p.at = min(p.at+1, len(p.text))
 	return p.text[start:p.at]
 }
+
+// membersOf appends the members of a JSON object: keys with their quotes, and values as they are written.
+func membersOf(text []byte, to []member) []member {
+	p := jsonText{text: text}
+	if p.next() != '{' {
+		return to
+	}
+	for p.at++; p.next() != '}' && p.at < len(p.text); {
+		if p.text[p.at] == ',' {
+			p.at++
+			p.blank()
+		}
+		key := p.string()
+		p.next()
+		p.at++ // the colon
+		p.blank()
+		from := p.at
+		p.skip()
+		to = append(to, member{key, text[from:min(p.at, len(text))]})
+	}
+	return to
+}
+
+// skip moves behind the value at the current place.
+func (p *jsonText) skip() {
+	for depth := 0; p.next() != 0; {
+		switch c := p.text[p.at]; c {
+		case '"':
+			p.string()
+		case '{', '[':
+			p.at++
+			depth++
+			continue
+		case '}', ']':
+			p.at++
+			depth--
+		case ',', ':':
+			p.at++
+			continue
+		default:
+			for p.at < len(p.text) && bytes.IndexByte(scalarEnd, p.text[p.at]) < 0 && p.text[p.at] != ':' {
+				p.at++
+			}
+		}
+		if depth <= 0 {
+			return
+		}
+	}
+}

@@ -6,14 +6,16 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// CustomFields is the object of custom fields, which has a column custom_field_data.
+// CustomFields is the object of custom fields, which has a column custom_field_data. The column holds the values that are set, by name, each in
+// one form only: what is unset has no key. See [CustomField].
 type CustomFields struct{ common }
 
 func (CustomFields) column(string) string { return "custom_field_data" }
 
 func (CustomFields) encode(p *plan, _ *Resource, alias string, f *Field, _ Shape) appender {
 	i := p.value(f.sql(alias))
-	return func(b []byte, r *Row) []byte { return appendJSON(b, decodeJSON(r.Vals[i]), true) }
+	p.custom = true
+	return func(b []byte, r *Row) []byte { return r.Custom.append(b, decodeJSON(r.Vals[i])) }
 }
 
 func (CustomFields) decode(v []byte) any {
@@ -22,20 +24,15 @@ func (CustomFields) decode(v []byte) any {
 
 func (CustomFields) empty() any { return json.RawMessage("{}") }
 
-// read refuses names that no custom field of the object type has: there are none yet.
-func (CustomFields) read(in *input, f *Field, v any) (any, []string) {
+// customInput is what a request says of custom fields. Its names are checked when the definitions are known, its values with the object.
+type customInput map[string]any
+
+func (CustomFields) read(_ *input, _ *Field, v any) (any, []string) {
 	values, ok := v.(map[string]any)
 	if !ok {
 		return nil, []string{"Invalid data format. Custom field data must be passed as a dictionary mapping field names to their values."}
 	}
-	var unknown Errors
-	for _, name := range sortedKeys(values) {
-		unknown.addText(name, "Custom field '"+name+"' does not exist for this object type.")
-	}
-	if !unknown.None() {
-		in.errors.Nest(f.Name, unknown)
-	}
-	return nil, []string{}
+	return customInput(values), nil
 }
 
 func (CustomFields) meta(*Resource, *Field) meta { return meta{Type: "field"} }

@@ -42,6 +42,7 @@ func (s *Store) List(ctx context.Context, r *Resource, actor Actor, at Address, 
 		return nil, err
 	}
 	batch := &pgx.Batch{}
+	form.queueCustom(batch, r.Type)
 	for i := range q.checks {
 		q.checks[i].queue(batch)
 	}
@@ -114,6 +115,10 @@ func listSQL(q *query, form *plan, p page, ordering string) string {
 
 // readList reads the results of the checks, then the page.
 func readList(results pgx.BatchResults, q *query, form *plan, p page, at Address, params url.Values) ([]byte, error) {
+	custom, err := form.readCustom(results)
+	if err != nil {
+		return nil, err
+	}
 	for i := range q.checks {
 		if err := q.checks[i].read(results, q); err != nil {
 			return nil, err
@@ -129,7 +134,7 @@ func readList(results pgx.BatchResults, q *query, form *plan, p page, at Address
 	defer rows.Close()
 	var count, n int
 	var lastID int64
-	row := Row{Origin: at.Origin, Suffix: at.Suffix}
+	row := Row{Origin: at.Origin, Suffix: at.Suffix, Custom: custom}
 	list := make([]byte, 0, 16<<10)
 	for rows.Next() {
 		v := rows.RawValues()
@@ -264,12 +269,14 @@ func (s *Store) Get(ctx context.Context, r *Resource, actor Actor, at Address, i
 	}
 	form := r.plan(r.shape(sel))
 	condition, args := r.condition(scope, id)
-	rows, err := s.Pool.Query(ctx, r.selectSQL(form, condition), args...)
-	if err != nil {
-		return Object{}, fmt.Errorf("read %s %d: %w", r.Name, id, err)
+	batch := &pgx.Batch{}
+	form.queueCustom(batch, r.Type)
+	batch.Queue(r.selectSQL(form, condition), args...)
+	results := s.Pool.SendBatch(ctx, batch)
+	objects, err := getObjects(results, form, at)
+	if closeErr := results.Close(); err == nil {
+		err = closeErr
 	}
-	defer rows.Close()
-	objects, err := readObjects(rows, form, at)
 	if err != nil {
 		return Object{}, fmt.Errorf("read %s %d: %w", r.Name, id, err)
 	}
@@ -279,11 +286,25 @@ func (s *Store) Get(ctx context.Context, r *Resource, actor Actor, at Address, i
 	return objects[0], nil
 }
 
+// getObjects reads the results of queueCustom and of a selectSQL.
+func getObjects(results pgx.BatchResults, form *plan, at Address) ([]Object, error) {
+	custom, err := form.readCustom(results)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	return readObjects(rows, form, at, custom)
+}
+
 // readObjects reads the rows of a selectSQL.
-func readObjects(rows pgx.Rows, form *plan, at Address) (objects []Object, err error) {
+func readObjects(rows pgx.Rows, form *plan, at Address, custom *definitions) (objects []Object, err error) {
 	for rows.Next() {
 		v := rows.RawValues()
-		row := Row{Vals: v[2:], Origin: at.Origin, Suffix: at.Suffix}
+		row := Row{Vals: v[2:], Origin: at.Origin, Suffix: at.Suffix, Custom: custom}
 		objects = append(objects, Object{ID: decodeInt(v[0]), ETag: etag(v[1]), Body: form.encode(make([]byte, 0, 2048), &row)})
 	}
 	return objects, rows.Err()

@@ -12,6 +12,7 @@ type plan struct {
 	columns []string
 	joins   []string
 	encode  appender
+	custom  bool // shows custom fields, so a Row needs their definitions
 
 	index   map[string]int
 	aliases map[string]string

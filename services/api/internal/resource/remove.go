@@ -238,7 +238,7 @@ func (d *removal) delete(ctx context.Context, tx pgx.Tx, target *Resource, origi
 		}
 	}
 	if target.Hooks.BeforeDelete != nil {
-		if err := target.Hooks.BeforeDelete(ctx, tx, ids); err != nil {
+		if err := target.Hooks.BeforeDelete(ctx, &Deletion{Tx: tx, IDs: ids, Origin: origin, Set: target.set}); err != nil {
 			return err
 		}
 	}

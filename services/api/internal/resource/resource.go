@@ -42,6 +42,7 @@ type Resource struct {
 	logged   []*Field // fields of the flat state
 	columns  []*Field // fields with a column of their own
 	links    []*Field // fields whose values lie in join tables
+	custom   *Field   // that holds custom fields, nil for none
 	plans    planCache
 }
 

@@ -56,6 +56,9 @@ func (r *Resource) index() error {
 		if f.Name == "display" {
 			r.display = f
 		}
+		if _, custom := f.Kind.(CustomFields); custom {
+			r.custom = f
+		}
 		if !f.ReadOnly {
 			r.writes = append(r.writes, f)
 		}

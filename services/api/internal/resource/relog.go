@@ -1,0 +1,165 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/proxops/proxops/libs/change"
+)
+
+// Edit is what a change elsewhere, of a tag or of a custom field, does to the objects of a resource.
+type Edit struct {
+	// Where finds the objects: a condition on rows of the alias t, with $1, $2 … for Args.
+	Where string
+	Args  []any
+	// Apply turns an object into what it becomes.
+	Apply func(o *Record)
+	// Columns names JSON fields that Apply changes. What else it changes, tags, is written by the caller: after the edit, since objects are read
+	// as they are before.
+	Columns []string
+}
+
+// relogPiece is how many objects are in memory at once.
+const relogPiece = 1000
+
+// Relog applies an edit to all objects that it finds, in few statements. The endpoints they belong to are locked first. Each job that changes gets
+// its next version, a change row and with it an event; other objects are changed without a trace, as in NetBox.
+func (r *Resource) Relog(ctx context.Context, tx pgx.Tx, origin change.Origin, e Edit) error {
+	ids, err := r.lockFound(ctx, tx, e)
+	if err != nil {
+		return fmt.Errorf("find %s to change: %w", r.Name, err)
+	}
+	for piece := range slices.Chunk(ids, relogPiece) {
+		if err := r.relog(ctx, tx, origin, e, piece); err != nil {
+			return fmt.Errorf("change %d of %s: %w", len(piece), r.Name, err)
+		}
+	}
+	return nil
+}
+
+// lockFound locks the endpoints of the objects that an edit finds, and returns the ids of the objects, which are all there are by then.
+func (r *Resource) lockFound(ctx context.Context, tx pgx.Tx, e Edit) ([]int64, error) {
+	locked := map[int64]bool{}
+	for range 10 {
+		rows, err := tx.Query(ctx, "SELECT t.id::bigint, coalesce("+r.endpointSQL("t")+", 0)::bigint FROM "+r.Table+" t WHERE "+e.Where+" ORDER BY t.id", e.Args...)
+		if err != nil {
+			return nil, err
+		}
+		var ids, more []int64
+		for rows.Next() {
+			v := rows.RawValues()
+			ids = append(ids, decodeInt(v[0]))
+			if endpoint := decodeInt(v[1]); endpoint != 0 && !locked[endpoint] {
+				locked[endpoint], more = true, append(more, endpoint)
+			}
+		}
+		if err := rows.Err(); err != nil {
+			return nil, err
+		}
+		if more == nil {
+			return ids, nil
+		}
+		if _, err := tx.Exec(ctx, "SELECT FROM endpoints WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE", more); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errMoved // endpoints come faster than they can be locked: begin anew
+}
+
+// relog applies an edit to the objects with these ids.
+func (r *Resource) relog(ctx context.Context, tx pgx.Tx, origin change.Origin, e Edit, ids []int64) error {
+	before, err := r.load(ctx, tx, true, "t.id = ANY($1::bigint[])", ids)
+	if err != nil {
+		return err
+	}
+	after := make(map[int64]*Record, len(before))
+	var changed []*Record
+	for _, o := range before {
+		edited := o.clone()
+		if e.Apply(edited); r.differs(o, edited) {
+			after[o.ID], changed = edited, append(changed, o)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	if err := r.writeEdit(ctx, tx, e, changed, after); err != nil || r.Job == nil {
+		return err
+	}
+	rows := make([]change.Row, len(changed))
+	for i, o := range changed {
+		if rows[i], err = r.changeRow(change.Update, o, after[o.ID], nil); err != nil {
+			return err
+		}
+	}
+	return change.Write(ctx, tx, origin, rows)
+}
+
+func (o *Record) clone() *Record {
+	c := *o
+	c.values, c.Tags = maps.Clone(o.values), slices.Clone(o.Tags)
+	return &c
+}
+
+func (r *Resource) differs(before, after *Record) bool {
+	if !slices.Equal(before.Tags, after.Tags) {
+		return true
+	}
+	for _, f := range r.logged {
+		if !same(before.values[f.Name], after.values[f.Name]) {
+			return true
+		}
+	}
+	return false
+}
+
+// writeEdit writes the columns of the changed objects. Those that are jobs get their next version, which after is told.
+func (r *Resource) writeEdit(ctx context.Context, tx pgx.Tx, e Edit, changed []*Record, after map[int64]*Record) error {
+	ids := make([]int64, len(changed))
+	for i, o := range changed {
+		ids[i] = o.ID
+	}
+	var set []string
+	arrays, names, args := []string{"$1::bigint[]"}, []string{"id"}, []any{ids}
+	if r.Job != nil {
+		set = append(set, "version = t.version + 1", "last_updated = greatest(clock_timestamp(), t.last_updated + interval '1 microsecond')")
+	}
+	for i, name := range e.Columns {
+		f, texts := r.fields[name], make([]string, len(changed))
+		for j, o := range changed {
+			texts[j] = string(marshal(after[o.ID].values[name]))
+		}
+		args = append(args, texts)
+		arrays, names = append(arrays, "$"+strconv.Itoa(len(args))+"::text[]"), append(names, "c"+strconv.Itoa(i))
+		set = append(set, f.Column+" = v.c"+strconv.Itoa(i)+"::jsonb")
+	}
+	if set == nil {
+		return nil
+	}
+	version := "0"
+	if r.Job != nil {
+		version = "t.version"
+	}
+	rows, err := tx.Query(ctx, "UPDATE "+r.Table+" t SET "+strings.Join(set, ", ")+" FROM unnest("+strings.Join(arrays, ", ")+") v ("+strings.Join(names, ", ")+
+		") WHERE t.id = v.id RETURNING t.id::bigint, t.last_updated, "+version+"::bigint", args...)
+	if err != nil {
+		return err
+	}
+	var id, v int64
+	var at time.Time
+	_, err = pgx.ForEachRow(rows, []any{&id, &at, &v}, func() error {
+		o := after[id]
+		if o.LastUpdated = at; r.Job != nil {
+			o.values["version"] = v
+		}
+		return nil
+	})
+	return err
+}
