@@ -159,8 +159,12 @@ func (p *plan) readCustom(results pgx.BatchResults) (*definitions, error) {
 	return readNames(rows)
 }
 
-// append writes the values of an object: each custom field, null where it has no value. What no definition names is not shown.
+// append writes the values of an object: each custom field, null where it has no value. What no definition names is not shown. Without
+// definitions it writes the values as they are stored.
 func (d *definitions) append(b, data []byte) []byte {
+	if d == nil {
+		return appendJSON(b, data, true)
+	}
 	var few [24]member
 	members := membersOf(data, few[:0])
 	if len(members) == 0 || len(d.names) == 0 {
