@@ -11,3 +11,13 @@ var names = map[ObjectType]string{
 
 // String returns the name of the object type with its application, "extras.tag"; "" for an unknown one.
 func (t ObjectType) String() string { return names[t] }
+
+// TypeNamed returns the object type with this name.
+func TypeNamed(name string) (t ObjectType, ok bool) {
+	for t, n := range names {
+		if n == name {
+			return t, true
+		}
+	}
+	return 0, false
+}

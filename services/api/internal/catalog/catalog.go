@@ -17,11 +17,14 @@ type Options struct {
 
 // New returns the resources, linked to each other.
 func New(o Options) (*resource.Set, error) {
-	return resource.NewSet(
+	words := typeWords{}
+	all := []*resource.Resource{
 		backupRoutines(), replications(), endpoints(o), nodes(), storages(), proxmoxClusters(), clusters(), virtualMachines(),
 		tags(),
 		users(), groups(), permissions(),
-	)
+		objectChanges(words), journalEntries(words),
+	}
+	return resource.NewSet(append(all, objectTypes(words, all))...)
 }
 
 // Endpoints is the name of the resource of endpoints.
@@ -48,6 +51,7 @@ const (
 	virtualization = "virtualization/"
 	extras         = "extras/"
 	usersApp       = "users/"
+	core           = "core/"
 )
 
 // goesWithEndpoint names the roots from which deletions reach what was discovered through an endpoint.

@@ -46,6 +46,9 @@ var ErrForbidden = fault.Wrap(fault.Denied, Detail("You do not have permission t
 
 // Scope returns the objects that the actor may do something to, or ErrForbidden.
 func (a Actor) Scope(r *Resource, action Action) (Scope, error) {
+	if r.Public && action == View {
+		return Scope{All: true}, nil
+	}
 	if a.Access == nil {
 		return Scope{}, ErrForbidden
 	}

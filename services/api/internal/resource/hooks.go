@@ -48,6 +48,9 @@ type Write struct {
 	Errors  Errors                 // if the hook adds any, nothing is saved
 }
 
+// Set returns the resources that the object's own belongs to.
+func (w *Write) Set() *Set { return w.After.r.set }
+
 // Differs says whether a field is another than before. At creation each field is.
 func (w *Write) Differs(fields ...string) bool {
 	for _, name := range fields {

@@ -1,22 +1,27 @@
 package resource
 
 import (
+	"cmp"
 	"strconv"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/proxops/proxops/libs/change"
 )
 
 // URL is the absolute address of an object.
 type URL struct {
 	derived
-	Page bool // of the page for people instead of the API's object
+	Page bool   // of the page for people instead of the API's object
+	Path string // of that page, if it is not that of the API
 }
 
 func (k URL) encode(p *plan, r *Resource, alias string, _ *Field, _ Shape) appender {
 	id := p.value(alias + ".id")
 	path := "/api/" + r.Path + "/"
 	if k.Page {
-		path = "/" + r.Path + "/"
+		path = "/" + cmp.Or(k.Path, r.Path) + "/"
 	}
 	return func(b []byte, row *Row) []byte {
 		// An origin is made of a checked host, so it needs no escaping.
@@ -34,7 +39,7 @@ func (URL) meta(*Resource, *Field) meta { return meta{Type: "field"} }
 // Words is text made from columns of the object.
 type Words struct {
 	derived
-	Needs []string // names of text fields, "virtual_machine.name" through a reference
+	Needs []string // names of fields, "virtual_machine.name" through a reference
 	Write func(b []byte, a Args) []byte
 }
 
@@ -46,6 +51,12 @@ type Args struct {
 
 // Text returns the value of the need number i, nil for null. It must not be kept.
 func (a Args) Text(i int) []byte { return a.row.Vals[a.index[i]] }
+
+// Type returns the value of the need number i, which is an ObjectType.
+func (a Args) Type(i int) change.ObjectType { return change.ObjectType(decodeInt(a.Text(i))) }
+
+// Time returns the value of the need number i, which is a DateTime.
+func (a Args) Time(i int) time.Time { return decodeTime(a.Text(i)) }
 
 func (k Words) encode(p *plan, r *Resource, alias string, _ *Field, _ Shape) appender {
 	write := k.text(p, r, alias)

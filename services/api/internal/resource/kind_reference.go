@@ -16,17 +16,26 @@ type Reference struct {
 	// CascadeFrom names resources: when an object of one of them is deleted, and that reaches the target of the reference, the object that
 	// holds it is deleted too. In all other cases the reference protects its target.
 	CascadeFrom []string
+	// SetNull says that the reference becomes null when its target is deleted; a read-only resource keeps it, and shows null.
+	SetNull bool
+	// Plain shows the bare id.
+	Plain bool
+	// Named says that the bare spelling of the filter takes names alone, as filters of NetBox's own do.
+	Named bool
 }
 
 func (Reference) column(name string) string { return name + "_id" }
 
-func (Reference) encode(p *plan, r *Resource, alias string, f *Field, shape Shape) appender {
+func (k Reference) encode(p *plan, r *Resource, alias string, f *Field, shape Shape) appender {
 	to := r.target(f)
 	if shape == nil {
 		shape = to.Brief
 	}
-	i := p.value(f.sql(alias))
-	object := p.object(to, p.join(alias, f, to), shape)
+	if k.Plain {
+		return Integer{}.encode(p, r, alias, f, nil)
+	}
+	at := p.join(alias, f, to)
+	i, object := p.value(at+".id"), p.object(to, at, shape)
 	return func(b []byte, row *Row) []byte {
 		if row.Vals[i] == nil {
 			return append(b, "null"...)
@@ -96,7 +105,7 @@ func (k Reference) filters(f *Field, add func(string, filter)) {
 // filter makes the lookup by id. With the spelling x_id nothing else is taken, and texts of errors name the value.
 func (k Reference) filter(f *Field, strict, negated bool) filter {
 	return func(q *query, param string, values []string) {
-		c := check{param: param, to: q.r.set.byName[k.To], strict: strict}
+		c := check{param: param, to: q.r.set.byName[k.To], strict: strict || k.Named}
 		null := false
 		for _, v := range values {
 			id, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
@@ -104,6 +113,8 @@ func (k Reference) filter(f *Field, strict, negated bool) filter {
 			case v == "":
 			case v == "null" && f.Null:
 				null = true
+			case k.Named && !strict:
+				c.names = append(c.names, v)
 			case err == nil || isRange(err):
 				c.ids = append(c.ids, id)
 			case strict:
@@ -130,7 +141,10 @@ func (k Reference) filter(f *Field, strict, negated bool) filter {
 	}
 }
 
-func (Reference) meta(r *Resource, f *Field) meta {
+func (k Reference) meta(r *Resource, f *Field) meta {
+	if k.Plain {
+		return meta{Type: "field"}
+	}
 	to := r.target(f)
 	m := meta{Type: "nested object"}
 	for _, p := range to.Brief {
@@ -141,6 +155,9 @@ func (Reference) meta(r *Resource, f *Field) meta {
 }
 
 func (k Reference) schema(r *Resource, _ *Field) (read, write *openapi3.SchemaRef) {
+	if k.Plain {
+		return openapi3.NewIntegerSchema().NewRef(), nil
+	}
 	to := r.set.byName[k.To]
 	s := openapi3.NewOneOfSchema(openapi3.NewIntegerSchema())
 	s.OneOf = append(s.OneOf, component("Brief"+to.Class+"Request"))

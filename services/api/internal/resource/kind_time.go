@@ -12,6 +12,7 @@ import (
 type DateTime struct {
 	common
 	Stamp bool // created and last_updated: "empty" is no lookup of theirs but a bad time, as in NetBox
+	Range bool // there are also filters x_after and x_before
 }
 
 func (DateTime) encode(p *plan, _ *Resource, alias string, f *Field, _ Shape) appender {
@@ -54,6 +55,15 @@ func (k DateTime) filters(f *Field, add func(string, filter)) {
 		return t, ok
 	}
 	numberLookups(f, "timestamptz", parse, invalid, add)
+	if k.Range {
+		for suffix, operator := range map[string]string{"_after": " >= ", "_before": " <= "} {
+			add(suffix, func(q *query, _ string, values []string) {
+				if args := parseAll(q, f.Name, lastValue(values), parse, invalid); args != nil {
+					q.cond(f.sql("t") + operator + q.arg(args[0]) + "::timestamptz")
+				}
+			})
+		}
+	}
 	if k.Stamp {
 		add("empty", func(q *query, param string, values []string) {
 			if args := parseAll(q, param, values, parse, invalid); args != nil {

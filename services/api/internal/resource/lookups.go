@@ -13,11 +13,7 @@ import (
 func (r *Resource) makeFilters() map[string]filter {
 	out := map[string]filter{}
 	r.filtered = map[string]lookupOf{}
-	for i := range r.Fields {
-		f := &r.Fields[i]
-		if f.NoFilter || f.WriteOnly {
-			continue
-		}
+	for _, f := range r.filterable() {
 		f.Kind.filters(f, func(suffix string, fn filter) {
 			name := f.Name
 			switch {
@@ -32,10 +28,23 @@ func (r *Resource) makeFilters() map[string]filter {
 			r.filtered[name] = lookupOf{f, suffix}
 		})
 	}
-	if r.Type != 0 {
+	if r.Type != 0 && !r.ReadOnly {
 		out["created_by_request"] = byRequest("create")
 		out["updated_by_request"] = byRequest("update")
 		out["modified_by_request"] = byRequest("create", "update")
+	}
+	return out
+}
+
+// filterable returns the fields that have filters.
+func (r *Resource) filterable() []*Field {
+	var out []*Field
+	for _, fields := range [][]Field{r.Fields, r.More} {
+		for i := range fields {
+			if f := &fields[i]; !f.NoFilter && !f.WriteOnly {
+				out = append(out, f)
+			}
+		}
 	}
 	return out
 }

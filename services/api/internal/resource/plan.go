@@ -40,7 +40,11 @@ func (p *plan) value(expr string) int {
 
 // join asks for the row that the reference f of the table alias refers to, and returns its alias.
 func (p *plan) join(alias string, f *Field, to *Resource) string {
-	on := f.sql(alias)
+	return p.joinOn(f.sql(alias), to)
+}
+
+// joinOn asks for the row of a resource with the id that an expression gives, and returns its alias.
+func (p *plan) joinOn(on string, to *Resource) string {
 	if a, ok := p.aliases[on]; ok {
 		return a
 	}

@@ -121,6 +121,11 @@ func (s *Set) dependentsFirst() []*Resource {
 				visit(r.target(f))
 			}
 		}
+		if r.owned() != nil { // objects of any other resource may own these
+			for _, other := range s.All {
+				visit(other)
+			}
+		}
 		out = append(out, r) // after what it refers to
 	}
 	for _, r := range s.All {
@@ -140,7 +145,7 @@ func (s *Set) holders(target *Resource) []holder {
 	var out []holder
 	for _, r := range s.All {
 		for _, f := range r.columns {
-			if ref, ok := f.Kind.(Reference); ok && ref.To == target.Name {
+			if ref, ok := f.Kind.(Reference); ok && ref.To == target.Name && !ref.SetNull {
 				out = append(out, holder{r, f})
 			}
 		}
@@ -153,11 +158,14 @@ func (d *removal) collect(ctx context.Context, tx pgx.Tx, set *Set, target *Reso
 	if len(d.ids[target]) == 0 {
 		return nil
 	}
+	if err := d.collectOwned(ctx, tx, set, target); err != nil {
+		return err
+	}
 	for _, h := range set.holders(target) {
 		if !slices.Contains(h.f.Kind.(Reference).CascadeFrom, d.root.Name) {
 			continue
 		}
-		rows, err := tx.Query(ctx, "SELECT t.id::bigint FROM "+h.r.Table+" t WHERE "+h.f.sql("t")+" = ANY($1::bigint[])", d.ids[target])
+		rows, err := tx.Query(ctx, "SELECT t.id::bigint FROM "+h.r.Table+" t WHERE "+h.f.sql("t")+" = ANY($1::bigint[]) ORDER BY t.id FOR UPDATE", d.ids[target])
 		if err != nil {
 			return fmt.Errorf("find %s to delete: %w", h.r.Name, err)
 		}
@@ -241,6 +249,9 @@ func (d *removal) delete(ctx context.Context, tx pgx.Tx, target *Resource, origi
 		if err := target.Hooks.BeforeDelete(ctx, &Deletion{Tx: tx, IDs: ids, Origin: origin, Set: target.set}); err != nil {
 			return err
 		}
+	}
+	if err := target.set.release(ctx, tx, target, ids); err != nil {
+		return err
 	}
 	if err := target.set.unlink(ctx, tx, target, ids); err != nil {
 		return err

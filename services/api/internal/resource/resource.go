@@ -17,11 +17,13 @@ type Resource struct {
 	Path     string            // under /api/, without slashes at the ends
 	Aliases  []string          // further paths; urls of objects always use Path
 	Table    string            // its rows have the columns id, created and last_updated; of read-only ones it may be a select in parentheses
+	Public   bool              // whoever may read at all may view it
 	ReadOnly bool              // no request writes its objects: of the columns above id alone is needed, and objects have no ETag
 	Type     change.ObjectType // in the change log and of tags
 	Class    string            // the model's class, as "No BackupRoutine matches the given query." names it
 	Verbose  string            // the model's verbose name, "Backup Routine"
 	Fields   []Field           // in the order of the JSON object
+	More     []Field           // that only filters know: objects do not show them
 	Brief    Shape             // what nested objects and ?brief=1 show
 	Order    []string          // default ordering: names of fields, "-" in front for descending; id is always last
 	KnownBy  string            // the field by which filters of other resources name its objects; default: name

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/proxops/proxops/libs/change"
 )
 
 // Set is a number of resources that refer to each other.
@@ -38,6 +40,16 @@ func NewSet(resources ...*Resource) (*Set, error) {
 // Get returns the resource of this name, or nil.
 func (s *Set) Get(name string) *Resource { return s.byName[name] }
 
+// Of returns the resource whose objects have this type, or nil.
+func (s *Set) Of(t change.ObjectType) *Resource {
+	for _, r := range s.All {
+		if r.Type == t && t != 0 {
+			return r
+		}
+	}
+	return nil
+}
+
 // index prepares what a resource knows by itself.
 func (r *Resource) index() error {
 	r.fields = make(map[string]*Field, len(r.Fields))
@@ -70,6 +82,11 @@ func (r *Resource) index() error {
 		}
 		if !f.Unlogged && !f.WriteOnly && (!f.Kind.computed() || f.isLinked()) && f.Expr == "" {
 			r.logged = append(r.logged, f)
+		}
+	}
+	for i := range r.More {
+		if f := &r.More[i]; f.Column == "" && f.Expr == "" {
+			f.Column = f.Kind.column(f.Name)
 		}
 	}
 	for _, name := range []string{"id", "url", "display"} {

@@ -51,6 +51,7 @@ func TestEveryObjectOfEveryResourceIsShownAlike(t *testing.T) {
 	w.jobs()
 	w.make("/api/plugins/proxbox/proxmox-clusters/", map[string]any{"endpoint": w.prod, "cluster": w.prodCluster, "name": "prod"})
 	w.make(tagsPath, map[string]any{"name": "Gold", "slug": "gold"})
+	w.make(journalPath, map[string]any{"assigned_object_type": "netbox_proxbox.proxmoxnode", "assigned_object_id": w.node1, "comments": "x"})
 	w.make(groupsPath, map[string]any{"name": "g"})
 	w.make(permissionsPath, map[string]any{"name": "p", "object_types": []string{"users.user"}, "actions": []string{"view"}})
 	for _, r := range w.api.Store.Set.All {

@@ -14,9 +14,7 @@ import (
 // listRoute serves the collection of a resource.
 func (a *API) listRoute(r *resource.Resource) *route {
 	rt := &route{allow: listMethods, res: r, list: true}
-	if r.ReadOnly {
-		rt.allow = readMethods
-	}
+	rt.restrict(r)
 	rt.handle = func(ctx context.Context, q *request) (response, error) {
 		switch q.method {
 		case "OPTIONS":
@@ -45,12 +43,20 @@ func (a *API) list(ctx context.Context, r *resource.Resource, q *request) (respo
 	return ok(body), err
 }
 
-// objectRoute serves the objects of a resource.
-func (a *API) objectRoute(r *resource.Resource) *route {
-	rt := &route{allow: objectMethods, res: r}
+// restrict makes the route of a resource that is read-only, or for everybody.
+func (rt *route) restrict(r *resource.Resource) {
 	if r.ReadOnly {
 		rt.allow = readMethods
 	}
+	if r.Public {
+		rt.gate = gateLogin
+	}
+}
+
+// objectRoute serves the objects of a resource.
+func (a *API) objectRoute(r *resource.Resource) *route {
+	rt := &route{allow: objectMethods, res: r}
+	rt.restrict(r)
 	rt.handle = func(ctx context.Context, q *request) (response, error) {
 		id, err := strconv.ParseInt(q.object, 10, 64)
 		if q.method == "OPTIONS" {
