@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,6 +43,11 @@ type Config struct {
 	TrustedProxies []netip.Prefix    `help:"Networks of proxies whose X-Forwarded-For, -Host and -Proto are believed." env:"TRUSTED_PROXIES"`
 	PageSize       int               `help:"Rows of a page when the client gives no limit." default:"50" env:"PAGE_SIZE"`
 	MaxPageSize    int               `help:"Rows of any page." default:"1000" env:"MAX_PAGE_SIZE"`
+
+	LoginRequired         *bool         `help:"Demand a user of every request; only the API's schema and the provisioning of tokens stay open." default:"true" negatable:"" env:"LOGIN_REQUIRED"`
+	ExemptViewPermissions []string      `help:"Object types that may be viewed without permission, by anybody if no login is required: extras.tag, netbox_proxbox.backuproutine …; * for all but users, groups, tokens and permissions." env:"EXEMPT_VIEW_PERMISSIONS"`
+	AuthFailureBurst      int           `help:"Wrong tokens and passwords of one address or for one token before more are answered with 429; a fifth of it for one user. -1: no limit." default:"100" env:"AUTH_FAILURE_BURST"`
+	AuthFailureInterval   time.Duration `help:"Time after which one more may be wrong; ten times that for one user." default:"1s" env:"AUTH_FAILURE_INTERVAL"`
 }
 
 // Deps are what an api is given by its process. Nothing is required.
@@ -117,7 +123,7 @@ func (c Config) check() error {
 			return fmt.Errorf("key of site %s: %w", site, err)
 		}
 	}
-	return nil
+	return auth.Exempt(c.ExemptViewPermissions).Check()
 }
 
 func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, log *slog.Logger) (*rest.API, error) {
@@ -131,13 +137,23 @@ func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, log *slog.Logger) (*rest
 	}
 	return &rest.API{
 		Store: &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: c.PageSize, Max: c.MaxPageSize}},
-		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Log: log},
-		Log:   log, Proxies: c.TrustedProxies, Version: app.Version(),
+		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
+		Log:   log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
 	}, nil
 }
 
 // withDefaults fills in what kong would, for those who make a Config by hand.
 func (c Config) withDefaults() Config {
 	c.PageSize, c.MaxPageSize = cmp.Or(c.PageSize, 50), cmp.Or(c.MaxPageSize, 1000)
+	c.LoginRequired = cmp.Or(c.LoginRequired, new(true))
+	c.AuthFailureBurst, c.AuthFailureInterval = cmp.Or(c.AuthFailureBurst, 100), cmp.Or(c.AuthFailureInterval, time.Second)
 	return c
+}
+
+// guard returns what slows down guessing, nil if nothing does.
+func (c Config) guard(log *slog.Logger) *auth.Guard {
+	if c.AuthFailureBurst < 0 {
+		return nil
+	}
+	return auth.NewGuard(c.AuthFailureBurst, c.AuthFailureInterval, log)
 }

@@ -128,6 +128,7 @@ func TestRunSaysInOneLineWhatIsWrong(t *testing.T) {
 		"port taken":         {func(c *api.Config) { c.Listen = taken.Addr().String() }, fault.Conflict},
 		"database is away":   {func(c *api.Config) { c.DatabaseURL = "postgres://a:b@127.0.0.1:1/x" }, fault.Unavailable},
 		"NATS is away":       {func(c *api.Config) { c.NATSURL = "nats://127.0.0.1:1" }, fault.Unavailable},
+		"unknown type":       {func(c *api.Config) { c.ExemptViewPermissions = []string{"ipam.prefix"} }, fault.Invalid},
 		"site key is no key": {func(c *api.Config) { c.SiteKeys["default"] = "nonsense" }, fault.Invalid},
 	} {
 		cfg := good

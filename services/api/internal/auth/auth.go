@@ -62,6 +62,7 @@ type Tokens struct {
 	Queries *store.Queries
 	Peppers Peppers
 	Exempt  Exempt
+	Guard   *Guard // nil: any number of tokens may fail
 	Log     *slog.Logger
 }
 
@@ -76,6 +77,12 @@ func (t *Tokens) Authenticate(ctx context.Context, r *http.Request, client netip
 		return &Principal{Anonymous: true, Exempt: t.Exempt}, nil
 	}
 	row, err := t.find(ctx, token)
+	if bad, ok := errors.AsType[badToken](err); ok {
+		if err := t.Guard.badToken(ctx, client, bad.key); err != nil {
+			return nil, err
+		}
+		return nil, denied("%s", bad.Error())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +133,7 @@ func (t *Tokens) find(ctx context.Context, token string) (store.TokenByKeyRow, e
 	rest, second := strings.CutPrefix(token, tokenPrefix)
 	if !second {
 		row, err := t.Queries.TokenByDigest(ctx, t.Peppers.digests(token))
-		return store.TokenByKeyRow(row), found(err, "Invalid v1 token")
+		return store.TokenByKeyRow(row), found(err, badToken{1, ""})
 	}
 	key, secret, ok := strings.Cut(rest, ".")
 	if !ok {
@@ -134,18 +141,27 @@ func (t *Tokens) find(ctx context.Context, token string) (store.TokenByKeyRow, e
 	}
 	// A NUL can be in no key, and Postgres takes none.
 	row, err := t.Queries.TokenByKey(ctx, new(strings.ReplaceAll(key, "\x00", "")))
-	if err := found(err, "Invalid v2 token"); err != nil {
+	if err := found(err, badToken{2, key}); err != nil {
 		return row, err
 	}
 	if !t.Peppers.match(row.PepperID, secret, row.Digest) {
-		return row, denied("Invalid v2 token")
+		return row, badToken{2, key}
 	}
 	return row, nil
 }
 
-func found(err error, refusal string) error {
+// badToken is the error of a token that is not valid.
+type badToken struct {
+	version int
+	key     string
+}
+
+// Error implements error.
+func (b badToken) Error() string { return fmt.Sprintf("Invalid v%d token", b.version) }
+
+func found(err error, bad badToken) error {
 	if errors.Is(err, pgx.ErrNoRows) {
-		return denied("%s", refusal)
+		return bad
 	}
 	if err != nil {
 		return fmt.Errorf("look up a token: %w", err)

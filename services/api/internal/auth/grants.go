@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/store"
 )
@@ -54,6 +55,16 @@ func words(list []byte) []string {
 
 // Exempt names object types that may be viewed without permission: "app.model", or "*" for all but those that are about users.
 type Exempt []string
+
+// Check refuses names that no object type has.
+func (e Exempt) Check() error {
+	for _, name := range e {
+		if _, known := change.TypeNamed(name); name != "*" && !known {
+			return fault.New(fault.Invalid, "object type %q cannot be exempt from permissions: there is none of that name", name)
+		}
+	}
+	return nil
+}
 
 // guarded are the object types that "*" does not stand for.
 var guarded = map[change.ObjectType]bool{change.User: true, change.Group: true, change.Token: true, change.Permission: true}

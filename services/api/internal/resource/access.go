@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -79,6 +80,7 @@ func (r *Resource) recheck(ctx context.Context, tx pgx.Tx, s Scope, ids ...int64
 	if s.All || len(ids) == 0 {
 		return nil
 	}
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	condition, args := r.condition(s, ids...)
 	var n int
 	if err := tx.QueryRow(ctx, "SELECT count(*) FROM "+r.Table+" t WHERE "+condition, args...).Scan(&n); err != nil {

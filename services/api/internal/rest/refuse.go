@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -50,6 +52,9 @@ func (a *API) refuse(ctx context.Context, q *request, err error) response {
 	if e, ok := errors.AsType[resource.Protected](err); ok {
 		answer.body = detail(e.Error())
 		return answer
+	}
+	if e, ok := errors.AsType[auth.Throttled](err); ok {
+		return response{status: http.StatusTooManyRequests, body: detail(e.Error()), header: map[string]string{"Retry-After": strconv.Itoa(e.Seconds())}}
 	}
 	if e, ok := errors.AsType[refusal](err); ok {
 		return response{status: e.status, body: detail(e.text)}
