@@ -14,6 +14,11 @@ type Hooks struct {
 	// BeforeAll completes or refuses the objects that a request creates or updates; there is at least one. It may change Write.After. What needs
 	// the database belongs here, as a request may write a thousand objects.
 	BeforeAll func(ctx context.Context, tx pgx.Tx, all []*Write) error
+	// BeforeWrite runs when everything is valid, before the rows are written.
+	BeforeWrite func(ctx context.Context, tx pgx.Tx, all []*Write) error
+	// Reach returns further endpoints that a write of objects must lock, by their ids: as the objects were found, and as they will be. Those that
+	// will be deleted are only in found.
+	Reach func(ctx context.Context, tx pgx.Tx, found, states []*Record) ([]int64, error)
 	// BeforeSave does the same for one object, after BeforeAll.
 	BeforeSave func(ctx context.Context, w *Write) error
 	// AfterSave runs when the rows are written, for each object.

@@ -60,6 +60,12 @@ func (r *Resource) save(ctx context.Context, tx pgx.Tx, scope Scope, items []*it
 		it.tags, it.newTags = it.in.tags.apply(it.w.Before)
 		it.changed = it.w.Action == change.Create || it.newTags || len(it.w.Changed) > 0 || r.changed(it.w)
 	}
+	if err := r.checkTags(ctx, tx, items); err != nil {
+		return nil, err
+	}
+	if err := r.beforeWrite(ctx, tx, items); err != nil {
+		return nil, err
+	}
 	if err := r.writeRows(ctx, tx, items); err != nil {
 		return nil, err
 	}
@@ -131,6 +137,17 @@ func (r *Resource) validate(ctx context.Context, tx pgx.Tx, items []*item) error
 		return err
 	}
 	return r.checkUnique(ctx, tx, good(items))
+}
+
+func (r *Resource) beforeWrite(ctx context.Context, tx pgx.Tx, items []*item) error {
+	if r.Hooks.BeforeWrite == nil {
+		return nil
+	}
+	writes := make([]*Write, len(items))
+	for i, it := range items {
+		writes[i] = it.w
+	}
+	return r.Hooks.BeforeWrite(ctx, tx, writes)
 }
 
 func (r *Resource) afterSave(ctx context.Context, tx pgx.Tx, items []*item) error {

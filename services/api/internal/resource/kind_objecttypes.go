@@ -5,12 +5,16 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/proxops/proxops/libs/change"
 )
 
 // ObjectTypes is any number of types of objects, through a join table to object_types. It is shown as a list of "app_label.model".
 type ObjectTypes struct {
 	linkedKind
 	Via Link
+	// Only says which resources' types are taken; nil: all.
+	Only func(*Resource) bool
 }
 
 func (k ObjectTypes) link() Link { return k.Via }
@@ -65,6 +69,11 @@ func (k ObjectTypes) read(in *input, f *Field, v any) (any, []string) {
 		}
 		if strings.ContainsRune(text, 0) {
 			return nil, []string{nullCharacters}
+		}
+		if t, known := change.TypeNamed(text); known && k.Only != nil {
+			if to := in.r.set.Of(t); to == nil || !k.Only(to) {
+				return nil, []string{"Invalid content type: " + text}
+			}
 		}
 		lookups[i] = &lookup{
 			field: f, missing: "Invalid content type: " + text,

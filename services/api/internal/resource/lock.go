@@ -11,6 +11,15 @@ import (
 // lockAll locks the endpoints of objects as they were found and as they will be, then the objects, which it returns as they are under the
 // lock, by id. What is gone meanwhile, or is no longer in the scope, is not among them.
 func (r *Resource) lockAll(ctx context.Context, tx pgx.Tx, scope Scope, found, states []*Record) (map[int64]*Record, error) {
+	if r.Hooks.Reach != nil {
+		reached, err := r.Hooks.Reach(ctx, tx, found, states)
+		if err != nil {
+			return nil, err
+		}
+		if err := lockEndpoints(ctx, tx, reached); err != nil {
+			return nil, err
+		}
+	}
 	locked, err := r.lock(ctx, tx, states...)
 	if err != nil {
 		return nil, err
@@ -40,10 +49,18 @@ func (r *Resource) lock(ctx context.Context, tx pgx.Tx, states ...*Record) ([]in
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "SELECT FROM endpoints WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE", ids); err != nil {
-		return nil, fmt.Errorf("lock endpoints %v: %w", ids, err)
+	return ids, lockEndpoints(ctx, tx, ids)
+}
+
+// lockEndpoints takes the row locks of endpoints, in the order of their ids.
+func lockEndpoints(ctx context.Context, tx pgx.Tx, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
 	}
-	return ids, nil
+	if _, err := tx.Exec(ctx, "SELECT FROM endpoints WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE", ids); err != nil {
+		return fmt.Errorf("lock %d endpoints: %w", len(ids), err)
+	}
+	return nil
 }
 
 // endpointSQL is the expression for the endpoint that a row of the table alias belongs to: LockVia, followed.

@@ -69,6 +69,9 @@ func (o *Record) flat() json.RawMessage {
 	return marshal(state)
 }
 
+// Tagged says whether objects of the resource may have tags.
+func (r *Resource) Tagged() bool { return r.tagged() }
+
 func (r *Resource) tagged() bool {
 	f := r.fields["tags"]
 	if f == nil {

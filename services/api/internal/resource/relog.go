@@ -66,7 +66,7 @@ func (r *Resource) lockFound(ctx context.Context, tx pgx.Tx, e Edit) ([]int64, e
 		if more == nil {
 			return ids, nil
 		}
-		if _, err := tx.Exec(ctx, "SELECT FROM endpoints WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE", more); err != nil {
+		if err := lockEndpoints(ctx, tx, more); err != nil {
 			return nil, err
 		}
 	}
@@ -75,7 +75,11 @@ func (r *Resource) lockFound(ctx context.Context, tx pgx.Tx, e Edit) ([]int64, e
 
 // relog applies an edit to the objects with these ids.
 func (r *Resource) relog(ctx context.Context, tx pgx.Tx, origin change.Origin, e Edit, ids []int64) error {
-	before, err := r.load(ctx, tx, true, "t.id = ANY($1::bigint[])", ids)
+	// Locked before they are read: what is read with the lock may be older than the row, as far as it lies in other tables.
+	if _, err := tx.Exec(ctx, "SELECT FROM "+r.Table+" t WHERE t.id = ANY($1::bigint[]) ORDER BY t.id FOR UPDATE", ids); err != nil {
+		return err
+	}
+	before, err := r.load(ctx, tx, false, "t.id = ANY($1::bigint[])", ids)
 	if err != nil {
 		return err
 	}
