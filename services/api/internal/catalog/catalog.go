@@ -20,7 +20,7 @@ func New(o Options) (*resource.Set, error) {
 	words := typeWords{}
 	all := []*resource.Resource{
 		backupRoutines(), replications(), endpoints(o), nodes(), storages(), proxmoxClusters(), clusters(), virtualMachines(),
-		tags(),
+		tags(), customFields(), choiceSets(),
 		users(), groups(), permissions(),
 		objectChanges(words), journalEntries(words),
 	}
@@ -40,6 +40,8 @@ const (
 	nameClusters        = "clusters"
 	nameVMs             = "virtual-machines"
 	nameTags            = "tags" // the engine knows it by this name
+	nameCustomFields    = "custom-fields"
+	nameChoiceSets      = "custom-field-choice-sets"
 	nameUsers           = "users"
 	nameGroups          = "groups"
 	namePermissions     = "permissions"

@@ -123,7 +123,7 @@ func readDefinitions(rows pgx.Rows) (*definitions, error) {
 		if otherwise != nil && *otherwise != "null" {
 			f.Default = json.RawMessage(*otherwise)
 		}
-		f.Choices, err = pairs([]byte(choices))
+		f.Choices, err = ReadPairs([]byte(choices))
 		if sorted {
 			slices.SortStableFunc(f.Choices, byValue)
 		}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// pairs reads the choices of a set, [["value", "Label"], ...].
-func pairs(text []byte) ([]Option, error) {
+// ReadPairs reads the choices of a set, [["value", "Label"], ...].
+func ReadPairs(text []byte) ([]Option, error) {
 	var list [][]string
 	if err := json.Unmarshal(text, &list); err != nil {
 		return nil, fmt.Errorf("read choices: %w", err)

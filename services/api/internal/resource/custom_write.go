@@ -45,6 +45,17 @@ func (r *Resource) shareCustom(ctx context.Context, tx pgx.Tx) (*definitions, er
 	return d, nil
 }
 
+// lockCustom keeps all others from writing values of custom fields, and definitions, if r defines them.
+func (r *Resource) lockCustom(ctx context.Context, tx pgx.Tx) error {
+	if !r.Defines {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(customLock)); err != nil {
+		return fmt.Errorf("lock custom fields: %w", err)
+	}
+	return nil
+}
+
 func (d *definitions) get(name string) *CustomField {
 	for i := range d.fields {
 		if d.fields[i].Name == name {
@@ -114,7 +125,7 @@ func (r *Resource) checkCustom(it *item) {
 		f := &it.in.custom.fields[i]
 		v := values[f.Name]
 		if _, named := given[f.Name]; w.Action == change.Create && !named {
-			v = f.initial()
+			v = f.DefaultValue()
 			if partly && f.Required {
 				missing = append(missing, f.Name)
 				continue
@@ -136,8 +147,8 @@ func (r *Resource) checkCustom(it *item) {
 	w.After.values[r.custom.Name] = marshal(stored)
 }
 
-// initial is the default of a field, decoded.
-func (f *CustomField) initial() any {
+// DefaultValue is the default of the field, decoded; nil for none.
+func (f *CustomField) DefaultValue() any {
 	if f.Default == nil {
 		return nil
 	}

@@ -34,7 +34,11 @@ func (s *Store) Export(ctx context.Context, r *Resource, actor Actor, at Address
 	}
 	form := newPlan()
 	columns := r.tabulate(form, r.shape(sel))
-	p, q, err := r.ask(scope, params, Limits{})
+	custom, err := s.customFilters(ctx, r, params)
+	if err != nil {
+		return nil, err
+	}
+	p, q, err := r.ask(scope, custom, params, Limits{})
 	if err != nil {
 		return nil, err
 	}

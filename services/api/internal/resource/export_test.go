@@ -4,7 +4,7 @@ import "net/url"
 
 // ListSQL returns the statement of a list request for whole objects, and its parameters.
 func (r *Resource) ListSQL(params url.Values, limits Limits) (sql string, args []any, err error) {
-	_, q, sql, err := r.prepare(r.plan(r.shape(Selection{})), Scope{All: true}, params, limits)
+	_, q, sql, err := r.prepare(r.plan(r.shape(Selection{})), Scope{All: true}, nil, params, limits)
 	if err != nil {
 		return "", nil, err
 	}

@@ -108,6 +108,9 @@ func storable(v any) string {
 	return ""
 }
 
+// Marshal writes a decoded JSON value with sorted keys, as columns of JSON hold it.
+func Marshal(v any) json.RawMessage { return marshal(v) }
+
 // marshal writes what came from JSON, with sorted keys.
 func marshal(v any) json.RawMessage {
 	var b bytes.Buffer

@@ -194,12 +194,14 @@ func (Boolean) read(_ *input, f *Field, v any) (any, []string) {
 
 func (Boolean) empty() any { return false }
 
-func (Boolean) filters(f *Field, add func(string, filter)) {
-	add("", func(q *query, _ string, values []string) {
+func (k Boolean) filters(f *Field, add func(string, filter)) { add("", k.filter(f)) }
+
+func (Boolean) filter(f *Field) filter {
+	return func(q *query, _ string, values []string) {
 		if b, ok := queryBool(values); ok {
 			q.cond(f.sql("t") + " = " + q.arg(b))
 		}
-	})
+	}
 }
 
 // queryBool reads a boolean of a query. NetBox knows these spellings and ignores all others, 1 and 0 among them.

@@ -37,7 +37,11 @@ func (s *Store) List(ctx context.Context, r *Resource, actor Actor, at Address, 
 		return nil, err
 	}
 	form := r.plan(r.shape(sel))
-	p, q, sql, err := r.prepare(form, scope, params, s.Limits)
+	custom, err := s.customFilters(ctx, r, params)
+	if err != nil {
+		return nil, err
+	}
+	p, q, sql, err := r.prepare(form, scope, custom, params, s.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -59,19 +63,19 @@ func (s *Store) List(ctx context.Context, r *Resource, actor Actor, at Address, 
 }
 
 // prepare reads the parameters of a list request.
-func (r *Resource) prepare(form *plan, scope Scope, params url.Values, limits Limits) (p page, q *query, sql string, err error) {
-	if p, q, err = r.ask(scope, params, limits); err != nil {
+func (r *Resource) prepare(form *plan, scope Scope, custom map[string]filter, params url.Values, limits Limits) (p page, q *query, sql string, err error) {
+	if p, q, err = r.ask(scope, custom, params, limits); err != nil {
 		return p, nil, "", err
 	}
 	return p, q, listSQL(q, form, p, lastOf(params["ordering"])), nil
 }
 
 // ask reads which rows a list request is about.
-func (r *Resource) ask(scope Scope, params url.Values, limits Limits) (p page, q *query, err error) {
+func (r *Resource) ask(scope Scope, custom map[string]filter, params url.Values, limits Limits) (p page, q *query, err error) {
 	if p, err = readPage(params, limits); err != nil {
 		return p, nil, err
 	}
-	q = &query{r: r}
+	q = &query{r: r, custom: custom}
 	q.filter(params)
 	q.search(params["q"])
 	if err := q.errors.Err(); err != nil {

@@ -17,6 +17,9 @@ func pythonString(v any) string {
 	return pythonRepr(v)
 }
 
+// PythonString is str() of a decoded JSON value, as messages of NetBox show it.
+func PythonString(v any) string { return pythonString(v) }
+
 // pythonRepr is repr() of a decoded JSON value. Python keeps the order of keys, which is lost here: they are sorted.
 func pythonRepr(v any) string {
 	switch v := v.(type) {

@@ -16,6 +16,7 @@ type query struct {
 	checks  []check
 	errors  Errors
 	regexes []regexUse
+	custom  map[string]filter // by custom fields
 }
 
 // check asks whether the objects exist that a filter names.
@@ -65,6 +66,9 @@ func (q *query) whereSQL() string {
 func (q *query) filter(params map[string][]string) {
 	for _, name := range sortedKeys(params) {
 		f := q.r.filters[name]
+		if f == nil {
+			f = q.custom[name]
+		}
 		if f == nil {
 			continue
 		}

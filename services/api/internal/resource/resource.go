@@ -32,6 +32,7 @@ type Resource struct {
 	LockVia  []string // references to follow to the endpoint whose row lock serialises writes of an object
 	LockSelf bool     // the objects are those endpoints
 	Job      *Job     // set for resources whose changes are events
+	Defines  bool     // the objects define custom fields: while they are written nobody writes values
 	Hooks    Hooks
 
 	set     *Set

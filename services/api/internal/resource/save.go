@@ -30,7 +30,12 @@ var errMoved = errors.New("the object moved to another endpoint meanwhile")
 func (s *Store) inTx(ctx context.Context, r *Resource, fn func(tx pgx.Tx) error) error {
 	err := errMoved
 	for range 4 {
-		if err = postgres.InTx(ctx, s.Pool, fn); !errors.Is(err, errMoved) {
+		if err = postgres.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+			if err := r.lockCustom(ctx, tx); err != nil {
+				return err
+			}
+			return fn(tx)
+		}); !errors.Is(err, errMoved) {
 			break
 		}
 	}

@@ -52,6 +52,8 @@ func TestEveryObjectOfEveryResourceIsShownAlike(t *testing.T) {
 	w.make("/api/plugins/proxbox/proxmox-clusters/", map[string]any{"endpoint": w.prod, "cluster": w.prodCluster, "name": "prod"})
 	w.make(tagsPath, map[string]any{"name": "Gold", "slug": "gold"})
 	w.make(journalPath, map[string]any{"assigned_object_type": "netbox_proxbox.proxmoxnode", "assigned_object_id": w.node1, "comments": "x"})
+	set := w.make(choicesPath, map[string]any{"name": "Tiers", "extra_choices": [][]string{{"gold", "Gold"}}})
+	w.make(customPath, map[string]any{"name": "tier", "type": "select", "object_types": jobTypes, "choice_set": set})
 	w.make(groupsPath, map[string]any{"name": "g"})
 	w.make(permissionsPath, map[string]any{"name": "p", "object_types": []string{"users.user"}, "actions": []string{"view"}})
 	for _, r := range w.api.Store.Set.All {

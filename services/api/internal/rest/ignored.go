@@ -18,11 +18,12 @@ const (
 // listParameters are what lists know beside filters.
 var listParameters = []string{"limit", "offset", "start", "ordering", "q", "brief", "fields", "omit", "exclude", "format", "export"}
 
-// ignored returns the value of the header for a list request: names in alphabetical order, "..." at the end if there are more.
-func (q *request) ignored(r *resource.Resource) string {
+// ignored returns the value of the header for a list request: names in alphabetical order, "..." at the end if there are more. custom has the
+// filters by custom fields.
+func (q *request) ignored(r *resource.Resource, custom map[string]bool) string {
 	var names []string
 	for name := range q.params {
-		if name != "" && !slices.Contains(listParameters, name) && !r.Filtered(name) {
+		if name != "" && !slices.Contains(listParameters, name) && !r.Filtered(name) && !custom[name] {
 			names = append(names, printable(name))
 		}
 	}

@@ -29,7 +29,11 @@ func (a *API) listRoute(r *resource.Resource) *route {
 
 // list answers with a page as JSON, or with the whole list as CSV.
 func (a *API) list(ctx context.Context, r *resource.Resource, q *request) (response, error) {
-	if names := q.ignored(r); names != "" {
+	custom, err := a.Store.CustomFiltered(ctx, r, q.params)
+	if err != nil {
+		return response{}, err
+	}
+	if names := q.ignored(r, custom); names != "" {
 		q.w.Header().Set(ignoredHeader, names)
 	}
 	name, given := q.params["export"]
