@@ -25,11 +25,16 @@ type unchanged struct{}
 func (r *Resource) readInput(body any, create, partial bool) *input {
 	in := &input{r: r, values: map[string]any{}}
 	object, ok := body.(map[string]any)
-	if !ok {
+	if form, is := body.(FormData); is {
+		object, in.errors = form.object(r, partial)
+	} else if !ok {
 		in.errors.Add(NonField, notAnObject(body))
 		return in
 	}
 	for _, f := range r.writes {
+		if in.errors.has(f.Name) {
+			continue // the form says what is wrong with it
+		}
 		if _, tags := f.Kind.(Tags); tags {
 			in.readTags(object, create)
 			continue

@@ -57,7 +57,12 @@ func (s *Store) Delete(ctx context.Context, r *Resource, id int64, req Request) 
 // deleteMessage reads the message for the change log from the body of a DELETE.
 func deleteMessage(body any) (string, error) {
 	object, ok := body.(map[string]any)
-	if !ok {
+	if form, is := body.(FormData); is {
+		object = map[string]any{}
+		if texts := form["changelog_message"]; len(texts) > 0 {
+			object["changelog_message"] = lastOf(texts)
+		}
+	} else if !ok {
 		var e Errors
 		e.Add(NonField, notAnObject(body))
 		return "", e.Err()

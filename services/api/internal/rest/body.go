@@ -8,6 +8,8 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/proxops/proxops/libs/fault"
@@ -15,30 +17,26 @@ import (
 	"github.com/proxops/proxops/services/api/internal/wire"
 )
 
-const (
-	// maxBody bounds the body of a request.
-	maxBody = 10 << 20
-	// bodyTimeout bounds how long a client may take to send it.
-	bodyTimeout = 30 * time.Second
-)
+// bodies bound what requests send.
+type bodies struct {
+	max     int64         // bytes
+	timeout time.Duration // for a client to send them
+}
 
-// readBody returns the decoded body of a request: an empty object if there is none.
-func readBody(w http.ResponseWriter, r *http.Request) (any, error) {
-	// A server that cannot set deadlines, as in tests, has none.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("The request body is larger than %d MiB.", maxBody>>20)}
-	}
-	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, resource.Detail("The request body could not be read."), "read the body")
-	}
-	if len(body) == 0 {
-		return map[string]any{}, nil
+// ordinary are the bounds of all requests. A list of a thousand jobs takes about half a MiB.
+var ordinary = bodies{max: 10 << 20, timeout: 30 * time.Second}
+
+// readBody returns the decoded body of a request: JSON, or a resource.FormData; an empty object if there is none.
+func readBody(w http.ResponseWriter, r *http.Request) (any, error) { return ordinary.read(w, r) }
+
+func (l bodies) read(w http.ResponseWriter, r *http.Request) (any, error) {
+	body, err := l.bytes(w, r)
+	if err != nil || len(body) == 0 {
+		return map[string]any{}, err
 	}
 	given := r.Header.Get("Content-Type")
-	media, params, _ := mime.ParseMediaType(given)
-	switch media {
+	media, _, _ := strings.Cut(given, ";")
+	switch strings.ToLower(strings.TrimSpace(media)) {
 	case "application/json":
 		v, wrong := wire.DecodeJSON(body)
 		if wrong != "" {
@@ -46,34 +44,68 @@ func readBody(w http.ResponseWriter, r *http.Request) (any, error) {
 		}
 		return v, nil
 	case "multipart/form-data":
+		_, params, _ := mime.ParseMediaType(given)
 		return decodeForm(body, params["boundary"])
 	}
-	return nil, refusal{http.StatusUnsupportedMediaType, `Unsupported media type "` + given + `" in request.`}
+	return nil, refusal{http.StatusUnsupportedMediaType, `Unsupported media type "` + strings.ToValidUTF8(given, "\uFFFD") + `" in request.`}
+}
+
+// bytes reads the body within the bounds.
+func (l bodies) bytes(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	// A writer that cannot set deadlines, as in tests, has none.
+	controller := http.NewResponseController(w)
+	_ = controller.SetReadDeadline(time.Now().Add(l.timeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, l.max))
+	if err == nil {
+		// The server goes on reading to notice that the client leaves: that has no end.
+		_ = controller.SetReadDeadline(time.Time{})
+		return body, nil
+	}
+	// What is left of the body would be taken for the next request.
+	w.Header().Set("Connection", "close")
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("The request body is larger than %s. Send what it has in several requests.", size(l.max))}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, refusal{http.StatusRequestTimeout, fmt.Sprintf("The request body took longer than %s to arrive.", l.timeout)}
+	}
+	return nil, fault.Wrap(fault.Invalid, resource.Detail("The request body could not be read to its end."), "read the body")
+}
+
+func size(n int64) string {
+	if n%(1<<20) == 0 {
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 func malformed(text string) error {
 	return fault.Wrap(fault.Invalid, resource.Detail(text), "decode the body")
 }
 
-// decodeForm reads the plain values of a form; of repeated names the last counts.
+// decodeForm reads the texts of a form. Files are left out: no field takes one.
 func decodeForm(body []byte, boundary string) (any, error) {
-	out := map[string]any{}
+	if boundary == "" {
+		return nil, malformed("Multipart form parse error - Invalid boundary in multipart: None")
+	}
+	out := resource.FormData{}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
-		part, err := parts.NextPart()
+		part, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
 		if err != nil {
 			return nil, malformed("Multipart form parse error - " + err.Error())
 		}
-		if part.FileName() != "" {
+		if part.FileName() != "" || part.FormName() == "" {
 			continue
 		}
 		value, err := io.ReadAll(part)
 		if err != nil {
 			return nil, malformed("Multipart form parse error - " + err.Error())
 		}
-		out[part.FormName()] = string(bytes.ToValidUTF8(value, []byte("\uFFFD")))
+		name := strings.ToValidUTF8(part.FormName(), "\uFFFD")
+		out[name] = append(out[name], strings.ToValidUTF8(string(value), "\uFFFD"))
 	}
 }

@@ -156,7 +156,7 @@ func TestBodiesThatCannotBeRead(t *testing.T) {
 		{`a=b`, "application/x-www-form-urlencoded", 415, `{"detail":"Unsupported media type \"application/x-www-form-urlencoded\" in request."}`},
 		{`x`, "", 415, `{"detail":"Unsupported media type \"\" in request."}`},
 		{``, "text/plain", 400, `{"endpoint":["This field is required."],"job_id":["This field is required."]}`},
-		{`{"comment": "` + strings.Repeat("x", 11<<20) + `"}`, "application/json", 413, `{"detail":"The request body is larger than 10 MiB."}`},
+		{`{"comment": "` + strings.Repeat("x", 11<<20) + `"}`, "application/json", 413, `{"detail":"The request body is larger than 10 MiB. Send what it has in several requests."}`},
 	} {
 		w.ask("POST", routinesPath, c.body, "Content-Type", c.contentType).want(t, c.status, c.want)
 	}
