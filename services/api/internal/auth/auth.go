@@ -113,7 +113,7 @@ func (t *Tokens) Authenticate(ctx context.Context, r *http.Request, client netip
 
 // readHeader returns the token of an Authorization header, "" if it is of another kind. The keyword does not tell the version, as clients mix them up.
 func readHeader(header string) (string, error) {
-	words := strings.Fields(header)
+	words := strings.FieldsFunc(header, func(c rune) bool { return strings.ContainsRune(" \t\n\v\f\r", c) })
 	if len(words) == 0 {
 		return "", nil
 	}

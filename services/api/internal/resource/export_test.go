@@ -1,6 +1,9 @@
 package resource
 
-import "net/url"
+import (
+	"net/url"
+	"strconv"
+)
 
 // ListSQL returns the statement of a list request for whole objects, and its parameters.
 func (r *Resource) ListSQL(params url.Values, limits Limits) (sql string, args []any, err error) {
@@ -15,4 +18,13 @@ func (r *Resource) ListSQL(params url.Values, limits Limits) (sql string, args [
 func (r *Resource) CheckInput(body any, create bool) (values map[string]any, err error) {
 	in := r.readInput(body, create, !create)
 	return in.values, in.errors.Err()
+}
+
+// ScopeSQL returns the condition that rows are in a scope, and its parameters.
+func (r *Resource) ScopeSQL(s Scope) (sql string, args []any) {
+	sql = s.sql(r, "t", func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	})
+	return sql, args
 }

@@ -95,6 +95,8 @@ func (d *demand) lookup(r *Resource, alias string, path []string, v any) (string
 		return d.tagged(r, alias, rest, v)
 	case References:
 		return d.holding(kind.Via, alias+"x"+linkAlias, r.set.byName[kind.To], alias, rest, v)
+	case ObjectType:
+		return d.typed(f.sql(alias), rest, v)
 	case JSON, CustomFields:
 		return d.json(f.sql(alias), rest, v)
 	}
@@ -163,6 +165,7 @@ func (d *demand) through(column string, to *Resource, alias string, rest []strin
 	return sql, nil
 }
 
+// asksForNull says that a lookup finds what has no value.
 func asksForNull(path []string, v any) bool {
 	return v == nil || v == true && path[len(path)-1] == "isnull"
 }
@@ -191,4 +194,16 @@ func (d *demand) holding(l Link, on string, to *Resource, alias string, rest []s
 		return "", err
 	}
 	return from + " AND " + inner + ")", nil
+}
+
+// typed follows the type of an object to its row, whose application and model have no resource that leads there by reference.
+func (d *demand) typed(column string, rest []string, v any) (string, error) {
+	if len(rest) == 0 || rest[0] != "app_label" && rest[0] != "model" {
+		return d.compare(column, Integer{}, withoutID(rest), v)
+	}
+	inner, err := d.compare("o."+rest[0], Char{}, rest[1:], v)
+	if err != nil {
+		return "", err
+	}
+	return column + " IN (SELECT o.id FROM object_types o WHERE " + inner + ")", nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // operander is a kind whose values a constraint can be about.
@@ -78,4 +80,10 @@ func (DateTime) operand(v any) (any, string, bool) {
 	s, _ := v.(string)
 	t, ok := parseTime(s)
 	return t, "timestamptz", ok
+}
+
+func (UUID) operand(v any) (any, string, bool) {
+	s, _ := v.(string)
+	id, err := uuid.Parse(s)
+	return id, "uuid", err == nil
 }

@@ -1,12 +1,14 @@
 package rest_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/services/api/internal/wire"
 )
 
 const forbidden = `{"detail":"You do not have permission to perform this action."}`
@@ -112,4 +114,41 @@ func endpointOne(w *world, prod, lab1, lab2 int) []int {
 		return []int{lab1, lab2}
 	}
 	return []int{}
+}
+
+func TestConstraintsAreCheckedBeforeTheyAreSaved(t *testing.T) {
+	s := serve(t)
+	routines := s.api.Store.Set.Get("backup-routines")
+	tx, err := s.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+	for text, want := range map[string]string{
+		`null`: "", `{}`: "", `[]`: "", `[null, {"id": 1}]`: "", `{"id": "$user", "endpoint__name__regex": "^a+$"}`: "", `{"custom_field_data__x__gt": 1}`: "",
+		`5`:                                   "Constraints must be null, an object of lookups and values, or a list of such objects.",
+		`["x"]`:                               "Constraints must be null, an object of lookups and values, or a list of such objects.",
+		`{"bogus": 1}`:                        "Invalid filter for BackupRoutine: Cannot resolve keyword 'bogus' into field. Choices are: ",
+		`[{"id": 1}, {"endpoint__bogus": 1}]`: "Invalid filter for BackupRoutine: Cannot resolve keyword 'bogus' into field. Choices are: ",
+		`{"job_id__bogus": 1}`:                "Invalid filter for BackupRoutine: Unsupported lookup 'bogus', or join on the field not permitted",
+		`{"endpoint__icontains": "x"}`:        "Invalid filter for BackupRoutine: Related Field got invalid lookup: icontains",
+		`{"id": "x"}`:                         "Invalid filter for BackupRoutine: The value 'x' cannot be compared with it",
+		`{"enabled": "perhaps"}`:              "Invalid filter for BackupRoutine: The value 'perhaps' cannot be compared with it",
+		`{"job_id__regex": "("}`:              "Invalid filter for BackupRoutine: invalid regular expression: parentheses () not balanced",
+		`{"endpoint__name__iregex": "["}`:     "Invalid filter for BackupRoutine: invalid regular expression: brackets [] not balanced",
+		`{"endpoint__password": "x"}`:         "Invalid filter for BackupRoutine: Cannot resolve keyword 'password' into field. Choices are: ",
+	} {
+		v, wrong := wire.DecodeJSON([]byte(text))
+		if wrong != "" {
+			t.Fatal(wrong)
+		}
+		got, err := routines.CheckConstraints(t.Context(), tx, v)
+		if err != nil || !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: %q %v, want %q", text, got, err, want)
+		}
+	}
+	// The transaction goes on after what the database has refused.
+	if _, err := tx.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Error(err)
+	}
 }

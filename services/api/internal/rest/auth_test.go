@@ -95,4 +95,6 @@ func TestAllowedNetworksSeeTheClientBehindTrustedProxiesOnly(t *testing.T) {
 	s.ask("GET", routinesPath, nil, "X-Forwarded-For", "203.0.113.9").want(t, 200, "")
 	s.ask("GET", routinesPath, nil, "X-Forwarded-For", "203.0.113.9, 198.51.100.1, 192.0.2.1").want(t, 403, `{"detail":"Source IP 198.51.100.1 is not permitted to authenticate using this token."}`)
 	s.ask("GET", routinesPath, nil, "X-Real-IP", "203.0.113.9").want(t, 200, "")
+	s.ask("GET", routinesPath, nil, "X-Real-IP", "203.0.113.9:4711").want(t, 200, "")
+	s.ask("GET", routinesPath, nil, "X-Forwarded-For", "203.0.113.9, [2001:db8::1]:4711").want(t, 403, `{"detail":"Source IP 2001:db8::1 is not permitted to authenticate using this token."}`)
 }

@@ -86,20 +86,30 @@ func (a *API) client(r *http.Request) netip.Addr {
 	if !a.trusted(r) {
 		return addr
 	}
-	if told, err := netip.ParseAddr(strings.TrimSpace(r.Header.Get("X-Real-IP"))); err == nil {
-		return told.Unmap()
+	if told, ok := address(r.Header.Get("X-Real-IP")); ok {
+		return told
 	}
 	chain := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, text := range slices.Backward(chain) {
-		hop, err := netip.ParseAddr(strings.TrimSpace(text))
-		if err != nil {
+		hop, ok := address(text)
+		if !ok {
 			break
 		}
-		if addr = hop.Unmap(); !a.isProxy(addr) {
+		if addr = hop; !a.isProxy(addr) {
 			break
 		}
 	}
 	return addr
+}
+
+// address reads an address as proxies write it, perhaps with a port.
+func address(text string) (addr netip.Addr, ok bool) {
+	text = strings.TrimSpace(text)
+	if withPort, err := netip.ParseAddrPort(text); err == nil {
+		return withPort.Addr().Unmap().WithZone(""), true
+	}
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	return addr.Unmap().WithZone(""), err == nil
 }
 
 // first returns what stands before the first comma of a header.
