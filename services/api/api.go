@@ -127,7 +127,7 @@ func (c Config) check() error {
 }
 
 func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, log *slog.Logger) (*rest.API, error) {
-	set, err := catalog.New(catalog.Options{SiteKeys: c.SiteKeys, EndpointsChanged: func(ctx context.Context) {
+	set, err := catalog.New(catalog.Options{SiteKeys: c.SiteKeys, Peppers: c.Peppers, EndpointsChanged: func(ctx context.Context) {
 		if err := b.Conn().Publish(subjects.ControlEndpoints, nil); err != nil {
 			log.WarnContext(ctx, "hint about changed endpoints was not sent", "subject", subjects.ControlEndpoints, "err", err)
 		}

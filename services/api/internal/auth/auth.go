@@ -54,8 +54,8 @@ func denied(format string, args ...any) error {
 // ErrAnonymous is the refusal of whoever does not say who they are.
 var ErrAnonymous = denied("Authentication credentials were not provided.")
 
-// tokenPrefix begins each token of version 2.
-const tokenPrefix = "nbt_"
+// TokenPrefix begins each token of version 2.
+const TokenPrefix = "nbt_"
 
 // Tokens authenticates requests by API tokens.
 type Tokens struct {
@@ -130,7 +130,7 @@ func readHeader(header string) (string, error) {
 }
 
 func (t *Tokens) find(ctx context.Context, token string) (store.TokenByKeyRow, error) {
-	rest, second := strings.CutPrefix(token, tokenPrefix)
+	rest, second := strings.CutPrefix(token, TokenPrefix)
 	if !second {
 		row, err := t.Queries.TokenByDigest(ctx, t.Peppers.digests(token))
 		return store.TokenByKeyRow(row), found(err, badToken{1, ""})

@@ -79,22 +79,29 @@ const (
 // NewToken is a token about to be stored. Plain is what its owner gets to see, once.
 type NewToken struct {
 	Plain    seal.Secret
-	Key      *string // nil for version 1
+	Secret   seal.Secret // Plain without the key
+	Key      *string     // nil for version 1
 	PepperID int16
 	Digest   []byte
 }
 
 // Make makes a random token of version 1 or 2.
-func (p Peppers) Make(version int) (NewToken, error) {
+func (p Peppers) Make(version int) (NewToken, error) { return p.MakeOf(version, "") }
+
+// MakeOf makes a token of version 1 or 2 with this secret, or with a random one if it is empty.
+func (p Peppers) MakeOf(version int, given seal.Secret) (NewToken, error) {
 	id, ok := p.Current()
 	if !ok {
 		return NewToken{}, fault.New(fault.Unavailable, "make a token: no pepper is configured")
 	}
-	secret, err := random(secretLength)
-	if err != nil {
-		return NewToken{}, err
+	secret := given.Reveal()
+	if secret == "" {
+		var err error
+		if secret, err = random(secretLength); err != nil {
+			return NewToken{}, err
+		}
 	}
-	t := NewToken{Plain: seal.Secret(secret), PepperID: id, Digest: digest(p[id], secret)}
+	t := NewToken{Plain: seal.Secret(secret), Secret: seal.Secret(secret), PepperID: id, Digest: digest(p[id], secret)}
 	switch version {
 	case 1:
 	case 2:
@@ -102,7 +109,7 @@ func (p Peppers) Make(version int) (NewToken, error) {
 		if err != nil {
 			return NewToken{}, err
 		}
-		t.Key, t.Plain = &key, seal.Secret(tokenPrefix+key+"."+secret)
+		t.Key, t.Plain = &key, seal.Secret(TokenPrefix+key+"."+secret)
 	default:
 		return NewToken{}, fault.New(fault.Invalid, "make a token: there is no version %d", version)
 	}

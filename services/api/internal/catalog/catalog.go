@@ -4,6 +4,7 @@ package catalog
 import (
 	"context"
 
+	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -11,6 +12,8 @@ import (
 type Options struct {
 	// SiteKeys holds the public key of each site, to which the credentials of its endpoints are sealed.
 	SiteKeys map[string]string
+	// Peppers are the keys with which API tokens are hashed. Without any, no tokens can be made.
+	Peppers auth.Peppers
 	// EndpointsChanged is called after an endpoint was created, changed or deleted. It must not fail: it is a hint. Nil: nobody cares.
 	EndpointsChanged func(ctx context.Context)
 }
@@ -21,7 +24,7 @@ func New(o Options) (*resource.Set, error) {
 	all := []*resource.Resource{
 		backupRoutines(), replications(), endpoints(o), nodes(), storages(), proxmoxClusters(), clusters(), virtualMachines(),
 		tags(), customFields(), choiceSets(),
-		users(), groups(), permissions(),
+		users(), groups(), permissions(), tokens(o),
 		objectChanges(words), journalEntries(words),
 	}
 	return resource.NewSet(append(all, objectTypes(words, all))...)

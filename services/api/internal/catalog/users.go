@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -33,25 +34,26 @@ func users() *resource.Resource {
 	return &resource.Resource{
 		Name: nameUsers, Path: usersApp + "users", Table: "users", Type: change.User,
 		Class: "User", Verbose: "User",
-		Fields: fields(leading(userDisplay), []resource.Field{
-			displayURL,
-			{Name: "username", Kind: resource.Char{Max: 150}, Required: true},
+		Fields: fields(leadingCore(userDisplay), []resource.Field{
+			{Name: "username", Kind: resource.Char{Max: auth.MaxUsername, Clean: loginName}, Required: true, Help: "Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only."},
+			{Name: "password", Column: "-", Kind: resource.Char{Keep: true, Max: auth.MaxPassword}, Required: true, WriteOnly: true},
 			{Name: "first_name", Kind: resource.Char{Max: 150}, Blank: true},
 			{Name: "last_name", Kind: resource.Char{Max: 150}, Blank: true},
-			{Name: "email", Kind: resource.Char{Max: 254}, Blank: true, Label: "Email address"},
-			{Name: "is_active", Kind: resource.Boolean{}, Default: true, Label: "Active"},
+			{Name: "email", Kind: resource.Char{Max: 254, Clean: emailAddress}, Blank: true, Label: "Email address"},
+			{Name: "is_active", Kind: resource.Boolean{}, Default: true, Label: "Active", Help: "Designates whether this user should be treated as active. Unselect this instead of deleting accounts."},
 			{Name: "date_joined", Kind: resource.DateTime{}, Defaulted: true},
 			{Name: "last_login", Kind: resource.DateTime{}, Null: true},
 			{Name: "groups", Kind: resource.References{To: nameGroups, Via: groupsOfUser, Filter: "group"}},
 			{Name: "permissions", Kind: resource.References{To: namePermissions, Via: permissionsOfUser, Filter: "permission"}},
 		}, []resource.Field{
-			{Name: "is_superuser", Kind: resource.Boolean{}, Label: "Superuser"},
+			{Name: "is_superuser", Kind: resource.Boolean{}, Label: "Superuser status", Help: "All permissions without being given them. Only superusers may change it"},
 		}, stamps()),
 		Brief:   resource.Picks("id", "url", "display", "username"),
 		Order:   []string{"username"},
 		KnownBy: "username",
 		Search:  []string{"username", "first_name", "last_name", "email"},
-		Unique:  []resource.Unique{{Constraint: "users_username_key", Fields: []string{"username"}}},
+		Unique:  []resource.Unique{{Constraint: "users_username_key", Fields: []string{"username"}, Text: "A user with that username already exists."}},
+		Hooks:   userHooks,
 	}
 }
 
@@ -59,8 +61,7 @@ func groups() *resource.Resource {
 	return &resource.Resource{
 		Name: nameGroups, Path: usersApp + "groups", Table: "groups", Type: change.Group,
 		Class: "Group", Verbose: "Group",
-		Fields: fields(leading(resource.Name("name")), []resource.Field{
-			displayURL,
+		Fields: fields(leadingCore(resource.Name("name")), []resource.Field{
 			{Name: "name", Kind: resource.Char{Max: 150}, Required: true},
 			{Name: "description", Kind: resource.Char{Max: 200}, Blank: true},
 			{Name: "permissions", Kind: resource.References{To: namePermissions, Via: permissionsOfGroup, Filter: "permission"}},

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/proxops/proxops/libs/seal"
 )
 
 // Row is what appenders see of one row: the values as Postgres sent them, nil for NULL, and what absolute urls need.
@@ -15,6 +17,7 @@ type Row struct {
 	Origin string // scheme and host
 	Suffix string // query that urls keep, "?format=json" or empty
 	Custom *definitions
+	reveal map[int64]seal.Secret // see Address
 }
 
 // appender appends the JSON of one value of a row to b.
@@ -130,18 +133,34 @@ func decodeJSON(v []byte) []byte {
 
 // decodeTextList takes a text array of one dimension apart.
 func decodeTextList(v []byte) []string {
+	items := decodeItems(v)
+	texts := make([]string, len(items))
+	for i, item := range items {
+		texts[i] = string(item)
+	}
+	return texts
+}
+
+// decodeItems takes an array of one dimension apart: its items as Postgres sends them, nil for NULL.
+func decodeItems(v []byte) [][]byte {
 	if len(v) < 20 || binary.BigEndian.Uint32(v) != 1 {
 		return nil
 	}
-	n := int(binary.BigEndian.Uint32(v[12:]))
+	items := make([][]byte, binary.BigEndian.Uint32(v[12:]))
 	v = v[20:]
-	texts := make([]string, 0, n)
-	for range n {
-		size := int(int32(binary.BigEndian.Uint32(v)))
-		v = v[4:]
-		texts, v = append(texts, string(v[:max(size, 0)])), v[max(size, 0):]
+	for i := range items {
+		items[i], v = cutSized(v)
 	}
-	return texts
+	return items
+}
+
+// cutSized cuts off what begins with its size in four bytes; nil for NULL.
+func cutSized(v []byte) (item, rest []byte) {
+	n := int(int32(binary.BigEndian.Uint32(v)))
+	if v = v[4:]; n < 0 {
+		return nil, v
+	}
+	return v[:n:n], v[n:]
 }
 
 // decodeTexts takes a text array of two dimensions apart, row by row; width is the length of the second.

@@ -87,7 +87,14 @@ func (r *Resource) taken(e *Errors, u Unique) {
 	for i, name := range u.Fields {
 		labels[i] = r.fields[name].label()
 	}
-	if len(labels) == 1 {
+	switch {
+	case u.Text != "" && len(labels) == 1:
+		e.Add(u.Fields[0], u.Text)
+		return
+	case u.Text != "":
+		e.Add(Model, u.Text)
+		return
+	case len(labels) == 1:
 		e.Add(u.Fields[0], strings.ToLower(r.Verbose)+" with this "+strings.ToLower(labels[0])+" already exists.")
 		return
 	}

@@ -25,7 +25,7 @@ type Hooks struct {
 	AfterSave func(ctx context.Context, w *Write) error
 	// AfterAll runs after that, for all of them at once.
 	AfterAll func(ctx context.Context, tx pgx.Tx, all []*Write) error
-	// BeforeDelete removes what hangs on objects and is no resource itself.
+	// BeforeDelete refuses a deletion, or removes what hangs on objects and is no resource itself.
 	BeforeDelete func(ctx context.Context, d *Deletion) error
 	// Committed runs after the commit of a write to any object. Nothing can be undone then.
 	Committed func(ctx context.Context)
@@ -42,16 +42,21 @@ type Deletion struct {
 // Write is one object on its way into the database.
 type Write struct {
 	Tx      pgx.Tx
+	Actor   Actor
 	Action  change.Action
 	Origin  change.Origin          // who writes, with the message
 	Before  *Record                // as it is; nil at creation
 	After   *Record                // as it will be
 	Given   map[string]bool        // names of the fields that the request names
-	Secrets map[string]seal.Secret // values of write-only fields
+	Secrets map[string]seal.Secret // values of write-only and OneTime fields
 	Columns map[string]any         // further columns to set
 	Changed []string               // further names for the change log
+	Reveal  seal.Secret            // what the OneTime field of the resource shows in the answer to this write
 	Errors  Errors                 // if the hook adds any, nothing is saved
 }
+
+// Resource returns the resource of the object.
+func (w *Write) Resource() *Resource { return w.After.r }
 
 // Set returns the resources that the object's own belongs to.
 func (w *Write) Set() *Set { return w.After.r.set }

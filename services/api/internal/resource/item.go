@@ -50,7 +50,7 @@ func (r *Resource) save(ctx context.Context, tx pgx.Tx, scope Scope, items []*it
 		it.w.Origin = req.Actor.Origin
 		it.w.Origin.Message = it.in.message
 	}
-	if err := r.validate(ctx, tx, good(items)); err != nil {
+	if err := r.validate(ctx, tx, good(items), req.Actor); err != nil {
 		return nil, err
 	}
 	if err := report(items); err != nil || len(items) == 0 {
@@ -99,7 +99,7 @@ func (r *Resource) save(ctx context.Context, tx pgx.Tx, scope Scope, items []*it
 }
 
 // validate runs the hooks before saving and looks for values that others have. What is wrong is in the errors of each item.
-func (r *Resource) validate(ctx context.Context, tx pgx.Tx, items []*item) error {
+func (r *Resource) validate(ctx context.Context, tx pgx.Tx, items []*item, actor Actor) error {
 	if len(items) == 0 {
 		return nil
 	}
@@ -107,10 +107,11 @@ func (r *Resource) validate(ctx context.Context, tx pgx.Tx, items []*item) error
 	for i, it := range items {
 		w := it.w
 		writes[i] = w
+		w.Actor = actor
 		w.Given, w.Secrets, w.Columns = map[string]bool{}, map[string]seal.Secret{}, map[string]any{}
 		for name, v := range it.in.values {
 			w.Given[name] = true
-			if s, ok := v.(string); ok && r.fields[name].WriteOnly {
+			if s, ok := v.(string); ok && r.fields[name].isSecret() {
 				w.Secrets[name] = seal.Secret(s)
 			}
 		}
@@ -186,8 +187,11 @@ func (r *Resource) log(ctx context.Context, tx pgx.Tx, items []*item, after map[
 // again reads objects after they were written: as records, and in the form and order that the client sees.
 func (r *Resource) again(ctx context.Context, tx pgx.Tx, items []*item, req Request) (map[int64]*Record, []Object, error) {
 	ids := make([]int64, len(items))
+	req.At.reveal = map[int64]seal.Secret{}
 	for i, it := range items {
-		ids[i] = it.w.After.ID
+		if ids[i] = it.w.After.ID; it.w.Reveal != "" {
+			req.At.reveal[ids[i]] = it.w.Reveal
+		}
 	}
 	form := r.plan(r.shape(req.Select))
 	ordered := newPlan()

@@ -58,6 +58,9 @@ func (a Args) Type(i int) change.ObjectType { return change.ObjectType(decodeInt
 // Time returns the value of the need number i, which is a DateTime.
 func (a Args) Time(i int) time.Time { return decodeTime(a.Text(i)) }
 
+// Int returns the value of the need number i, which is a whole number.
+func (a Args) Int(i int) int64 { return decodeInt(a.row.Vals[a.index[i]]) }
+
 func (k Words) encode(p *plan, r *Resource, alias string, _ *Field, _ Shape) appender {
 	write := k.text(p, r, alias)
 	return func(b []byte, row *Row) []byte {

@@ -156,39 +156,22 @@ func (l Link) holdsNone() string {
 // decodeInts takes an array of bigint apart; it is never nil.
 func decodeInts(v []byte) []int64 {
 	out := []int64{}
-	if len(v) < 20 || binary.BigEndian.Uint32(v) != 1 {
-		return out
-	}
-	for v = v[20:]; len(v) >= 12; v = v[12:] {
-		out = append(out, int64(binary.BigEndian.Uint64(v[4:])))
+	for _, item := range decodeItems(v) {
+		out = append(out, decodeInt(item))
 	}
 	return out
 }
 
 // decodeRecords takes an array of rows apart: the values of each as Postgres sends them, nil for NULL.
 func decodeRecords(v []byte) [][][]byte {
-	if len(v) < 20 || binary.BigEndian.Uint32(v) != 1 {
-		return nil
-	}
-	next := func() (part []byte) {
-		n := int(int32(binary.BigEndian.Uint32(v)))
-		if v = v[4:]; n < 0 {
-			return nil
+	items := decodeItems(v)
+	out := make([][][]byte, len(items))
+	for i, record := range items {
+		out[i] = make([][]byte, binary.BigEndian.Uint32(record))
+		record = record[4:]
+		for j := range out[i] {
+			out[i][j], record = cutSized(record[4:]) // after the type
 		}
-		part, v = v[:n:n], v[n:]
-		return part
-	}
-	out := make([][][]byte, 0, binary.BigEndian.Uint32(v[12:]))
-	v = v[20:]
-	for range cap(out) {
-		record, rest := next(), v
-		fields := make([][]byte, binary.BigEndian.Uint32(record))
-		v = record[4:]
-		for i := range fields {
-			v = v[4:] // the type
-			fields[i] = next()
-		}
-		out, v = append(out, fields), rest
 	}
 	return out
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/proxops/proxops/libs/seal"
 )
 
 // Store answers for the resources of a set from a database. It is safe for concurrent use.
@@ -28,6 +30,8 @@ type Address struct {
 	Origin string // scheme and host, "https://proxops.example.com"
 	Path   string // of the list, as requested
 	Suffix string // query that urls of objects keep
+
+	reveal map[int64]seal.Secret // what OneTime fields show, by the id of their object
 }
 
 // List answers a list request with NetBox's envelope as JSON. It takes one round trip, whatever the length of the page.
@@ -308,7 +312,7 @@ func getObjects(results pgx.BatchResults, form *plan, at Address) ([]Object, err
 func readObjects(rows pgx.Rows, form *plan, at Address, custom *definitions) (objects []Object, err error) {
 	for rows.Next() {
 		v := rows.RawValues()
-		row := Row{Vals: v[2:], Origin: at.Origin, Suffix: at.Suffix, Custom: custom}
+		row := Row{Vals: v[2:], Origin: at.Origin, Suffix: at.Suffix, Custom: custom, reveal: at.reveal}
 		objects = append(objects, Object{ID: decodeInt(v[0]), ETag: etag(v[1]), Body: form.encode(make([]byte, 0, 2048), &row)})
 	}
 	return objects, rows.Err()

@@ -61,6 +61,7 @@ func (r *Resource) knownBy() string {
 type Unique struct {
 	Constraint string
 	Fields     []string
+	Text       string // what is wrong when another object has the values; default: NetBox's general texts
 }
 
 // Job says how changes of a resource become events. Its table has the columns version and status.
@@ -125,6 +126,21 @@ func (f *Field) label() string {
 		return f.Label
 	}
 	return capitalise(spaced(f.Name))
+}
+
+// takesInput says whether a field without a column of its own may be written.
+func (f *Field) takesInput() bool {
+	switch f.Kind.(type) {
+	case Tags, OneTime, linked:
+		return true
+	}
+	return false
+}
+
+// isSecret says that the value of a field is for hooks alone.
+func (f *Field) isSecret() bool {
+	_, once := f.Kind.(OneTime)
+	return f.WriteOnly || once
 }
 
 // sql returns the expression for the field's value in a row of the table alias.

@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,9 @@ func same(a, b any) bool {
 		return ok && slices.Equal(a, other)
 	case []string:
 		other, ok := b.([]string)
+		return ok && slices.Equal(a, other)
+	case []netip.Prefix:
+		other, ok := b.([]netip.Prefix)
 		return ok && slices.Equal(a, other)
 	}
 	return a == b

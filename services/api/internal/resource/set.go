@@ -62,7 +62,7 @@ func (r *Resource) index() error {
 		if f.Column == "" && f.Expr == "" {
 			f.Column = f.Kind.column(f.Name)
 		}
-		if _, tags := f.Kind.(Tags); f.Expr != "" || f.Kind.computed() && !tags && !f.isLinked() {
+		if f.Expr != "" || f.Kind.computed() && !f.takesInput() {
 			f.ReadOnly = true
 		}
 		if f.Name == "display" {

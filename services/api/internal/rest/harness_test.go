@@ -66,6 +66,7 @@ func serveOn(t *testing.T, pool *pgxpool.Pool) *server {
 	}
 	set, err := catalog.New(catalog.Options{
 		SiteKeys:         map[string]string{"default": s.site.PublicKey(), "remote": s.site.PublicKey()},
+		Peppers:          peppers,
 		EndpointsChanged: func(context.Context) { s.hints.Add(1) },
 	})
 	if err != nil {
