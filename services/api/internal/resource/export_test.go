@@ -5,9 +5,9 @@ import (
 	"strconv"
 )
 
-// ListSQL returns the statement of a list request for whole objects, and its parameters.
+// ListSQL returns the statement of the ids of a list request, and its parameters.
 func (r *Resource) ListSQL(params url.Values, limits Limits) (sql string, args []any, err error) {
-	_, q, sql, err := r.prepare(r.plan(r.shape(Selection{})), Scope{All: true}, nil, params, limits)
+	_, q, sql, err := r.prepare(Scope{All: true}, nil, params, limits)
 	if err != nil {
 		return "", nil, err
 	}

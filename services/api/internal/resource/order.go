@@ -61,15 +61,30 @@ func (r *Resource) expand(path []*Field, f *Field, down bool) []term {
 func (r *Resource) orderSQL(p *plan, terms []term) string {
 	parts := make([]string, len(terms))
 	for i, t := range terms {
-		at, res := "t", r
-		for _, f := range t.path[:len(t.path)-1] {
-			to := res.target(f)
-			at, res = p.join(at, f, to), to
-		}
-		parts[i] = t.path[len(t.path)-1].sql(at)
-		if t.down {
-			parts[i] += " DESC"
-		}
+		parts[i] = t.directed(r.key(p, t, ""))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// key returns the expression that a term orders by; joins are added to p. The id of the first reference's target is its column of the alias t,
+// or the expression lead if that is not "".
+func (r *Resource) key(p *plan, t term, lead string) string {
+	at, res := "t", r
+	for i, f := range t.path[:len(t.path)-1] {
+		to := res.target(f)
+		if i == 0 && lead != "" {
+			at = p.joinOn(lead, to)
+		} else {
+			at = p.join(at, f, to)
+		}
+		res = to
+	}
+	return t.path[len(t.path)-1].sql(at)
+}
+
+func (t term) directed(key string) string {
+	if t.down {
+		return key + " DESC"
+	}
+	return key
 }

@@ -12,7 +12,8 @@ type plan struct {
 	columns []string
 	joins   []string
 	encode  appender
-	custom  bool // shows custom fields, so a Row needs their definitions
+	custom  bool              // shows custom fields, so a Row needs their definitions
+	sure    func(*Field) bool // references that always lead to a row, so that joins may go either way; nil: none is trusted to
 
 	index   map[string]int
 	aliases map[string]string
@@ -40,17 +41,22 @@ func (p *plan) value(expr string) int {
 
 // join asks for the row that the reference f of the table alias refers to, and returns its alias.
 func (p *plan) join(alias string, f *Field, to *Resource) string {
-	return p.joinOn(f.sql(alias), to)
+	return p.joinWith(f.sql(alias), to, p.sure == nil || !p.sure(f))
 }
 
-// joinOn asks for the row of a resource with the id that an expression gives, and returns its alias.
-func (p *plan) joinOn(on string, to *Resource) string {
-	if a, ok := p.aliases[on]; ok {
+// joinOn asks for the row of a resource with the id that an expression gives, if there is one, and returns its alias.
+func (p *plan) joinOn(id string, to *Resource) string { return p.joinWith(id, to, true) }
+
+func (p *plan) joinWith(id string, to *Resource, outer bool) string {
+	if a, ok := p.aliases[id]; ok {
 		return a
 	}
-	a := p.prefix + "j" + strconv.Itoa(len(p.joins)+1)
-	p.joins = append(p.joins, "LEFT JOIN "+to.Table+" "+a+" ON "+a+".id = "+on)
-	p.aliases[on] = a
+	kind, a := "JOIN ", p.prefix+"j"+strconv.Itoa(len(p.joins)+1)
+	if outer {
+		kind = "LEFT JOIN "
+	}
+	p.joins = append(p.joins, kind+to.Table+" "+a+" ON "+a+".id = "+id)
+	p.aliases[id] = a
 	return a
 }
 
