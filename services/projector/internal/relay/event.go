@@ -62,7 +62,7 @@ func newEvent(row store.RelayEventsRow) (*event, error) {
 	if e.job, err = render.Parse(object, string(state)); err != nil {
 		return nil, fmt.Errorf("make an event of change %d: %w", row.ID, err)
 	}
-	e.job.ID, e.job.Version, e.job.LastUpdated = row.ObjectID, version, row.Time
+	e.job.ID, e.job.Change, e.job.Version, e.job.LastUpdated = row.ObjectID, row.ID, version, row.Time
 	return e, nil
 }
 

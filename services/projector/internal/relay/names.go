@@ -21,7 +21,7 @@ func lookUp(ctx context.Context, q *store.Queries, events []*event) (*render.Nam
 	}
 	n := &render.Names{
 		Endpoints: map[int32]render.Endpoint{}, Nodes: map[int32]render.Node{}, Storages: map[int32]render.Storage{},
-		VirtualMachines: map[int32]string{}, Tags: map[string]render.Tag{},
+		VirtualMachines: map[int32]string{}, Tags: map[string]render.Tag{}, PastTags: map[string][]render.PastTag{},
 	}
 	for _, step := range []struct {
 		what string
@@ -52,6 +52,8 @@ func lookUp(ctx context.Context, q *store.Queries, events []*event) (*render.Nam
 				n.Tags[r.Name] = render.Tag{ID: r.ID, Name: r.Name, Slug: r.Slug, Color: r.Color}
 			})
 		}},
+		// After those that are there now: a tag that is renamed meanwhile is found by one of the two.
+		{"tags of the past", func() error { return pastTags(ctx, q, events, refs, n) }},
 		{"times of creation", func() error { return created(ctx, q, events) }},
 	} {
 		if err := step.do(); err != nil {
@@ -72,6 +74,25 @@ func each[K comparable, V, R any](ctx context.Context, ask func(context.Context,
 	}
 	for _, r := range rows {
 		fn(r)
+	}
+	return nil
+}
+
+// pastTags reads what tags were when the events happened, if that is not what they are.
+func pastTags(ctx context.Context, q *store.Queries, events []*event, refs *render.Refs, n *render.Names) error {
+	if len(refs.Tags) == 0 {
+		return nil
+	}
+	first := events[0].ID
+	for _, e := range events {
+		first = min(first, e.ID)
+	}
+	rows, err := q.RelayPastTags(ctx, first, slices.Collect(maps.Keys(refs.Tags)))
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		n.PastTags[r.Name] = append(n.PastTags[r.Name], render.PastTag{Until: r.Until, Tag: render.Tag{ID: r.ID, Name: r.Name, Slug: r.Slug, Color: r.Color}})
 	}
 	return nil
 }

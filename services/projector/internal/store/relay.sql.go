@@ -237,6 +237,49 @@ func (q *Queries) RelayNumber(ctx context.Context, batch int32, lastPosition int
 	return last_position, err
 }
 
+const relayPastTags = `-- name: RelayPastTags :many
+SELECT c.id AS until, c.object_id AS id, (c.prechange ->> 'name')::text AS name, coalesce(c.prechange ->> 'slug', '')::text AS slug,
+       coalesce(c.prechange ->> 'color', '')::text AS color
+FROM changes c
+WHERE c.object_type_id = 9 AND c.id > $1 AND c.prechange ->> 'name' = ANY ($2::text[])
+ORDER BY c.id
+`
+
+type RelayPastTagsRow struct {
+	Until int64
+	ID    int32
+	Name  string
+	Slug  string
+	Color string
+}
+
+// What tags with these names were before changes of theirs that came after a change. 9 is the object type of tags.
+func (q *Queries) RelayPastTags(ctx context.Context, after int64, names []string) ([]RelayPastTagsRow, error) {
+	rows, err := q.db.Query(ctx, relayPastTags, after, names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RelayPastTagsRow{}
+	for rows.Next() {
+		var i RelayPastTagsRow
+		if err := rows.Scan(
+			&i.Until,
+			&i.ID,
+			&i.Name,
+			&i.Slug,
+			&i.Color,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const relayPending = `-- name: RelayPending :one
 SELECT last_position, EXISTS (SELECT FROM outbox) AS waiting FROM relay_state
 `

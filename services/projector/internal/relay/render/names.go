@@ -9,6 +9,7 @@ type Names struct {
 	Storages        map[int32]Storage
 	VirtualMachines map[int32]string
 	Tags            map[string]Tag
+	PastTags        map[string][]PastTag // the first to end comes first
 
 	schedules map[string]string // in words
 }
@@ -34,6 +35,23 @@ type Storage struct {
 type Tag struct {
 	ID                int32
 	Name, Slug, Color string
+}
+
+// PastTag is what a tag was before a change of its own.
+type PastTag struct {
+	Until int64 // id of that change
+	Tag
+}
+
+// tag returns the tag that had a name when a change was made. A name may have been that of several tags, one after the other.
+func (n *Names) tag(name string, change int64) (Tag, bool) {
+	for _, past := range n.PastTags[name] {
+		if past.Until > change {
+			return past.Tag, true
+		}
+	}
+	t, ok := n.Tags[name]
+	return t, ok
 }
 
 // Refs collects what jobs refer to, so that it can be looked up at once.
@@ -120,12 +138,12 @@ func (n *Names) appendVirtualMachine(dst []byte, id int32) []byte {
 	return append(dst, '}')
 }
 
-// appendTags turns a list of names into nested tags; a tag that is gone by now is left out.
-func (n *Names) appendTags(dst []byte, names string) []byte {
+// appendTags turns a list of names into nested tags, as they were when a change was made; one that nobody knows any more is left out.
+func (n *Names) appendTags(dst []byte, names string, change int64) []byte {
 	dst = append(dst, '[')
 	first := true
 	eachElement(names, func(value string) {
-		t, ok := n.Tags[text(value)]
+		t, ok := n.tag(text(value), change)
 		if !ok {
 			return
 		}

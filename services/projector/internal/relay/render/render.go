@@ -13,6 +13,7 @@ import (
 // Job is a job about to be rendered. It keeps the state it was made of.
 type Job struct {
 	ID          int32
+	Change      int64 // id of the change that made this state
 	Version     int32
 	Created     *time.Time // nil: nobody knows any more
 	LastUpdated time.Time
@@ -97,7 +98,7 @@ func (j *Job) appendField(dst []byte, f field, value string, n *Names) []byte {
 	case scheduleText:
 		return AppendString(dst, n.words(text(j.value("schedule"))))
 	case tags:
-		return n.appendTags(dst, value)
+		return n.appendTags(dst, value, j.Change)
 	}
 	if isNull(value) {
 		return append(dst, null...)
