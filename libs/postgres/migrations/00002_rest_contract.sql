@@ -149,3 +149,8 @@ CREATE INDEX journal_entries_user ON journal_entries (created_by_id) WHERE creat
 COMMENT ON TABLE journal_entries IS 'owner: api. Entries go with their object.';
 
 CREATE INDEX changes_object ON changes (object_type_id, object_id, time DESC);
+
+-- Filters of jobs by the number of a guest -----------------------------------------------------------------------------------------------
+
+CREATE INDEX backup_routines_selection ON backup_routines USING gin (selection jsonb_path_ops);
+CREATE INDEX virtual_machines_guest ON virtual_machines (vmid);

@@ -60,6 +60,7 @@ func backupRoutines() *resource.Resource {
 			char("mode", 50), char("compress", 50), count("keep_hourly"),
 			scheduleText,
 		}),
+		More:    routineFilters,
 		Brief:   resource.Picks("id", "url", "display", "endpoint", "job_id", "enabled", "schedule", "next_run", "storage", "status"),
 		Order:   []string{"endpoint", "job_id"},
 		Search:  []string{"job_id", "comment"},

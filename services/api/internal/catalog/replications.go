@@ -32,6 +32,7 @@ func replications() *resource.Resource {
 			mirrored(ref("target_node", nameNodes)),
 			scheduleText,
 		}),
+		More:    replicationFilters,
 		Brief:   resource.Picks("id", "url", "display", "replication_id", "virtual_machine", "target", "status"),
 		Order:   []string{"endpoint", "replication_id"},
 		Search:  []string{"replication_id", "virtual_machine.name", "target", "comment", "source"},

@@ -95,15 +95,33 @@ func readLookup(v any) (*lookup, []string) {
 }
 
 func (k Reference) filters(f *Field, add func(string, filter)) {
-	// Both spellings take ids; the bare one takes names too.
-	add("", k.filter(f, false, false))
-	add("n", k.filter(f, false, true))
-	add("_id", k.filter(f, true, false))
-	add("_id__n", k.filter(f, true, true))
+	k.lookups(f, k, add)
+}
+
+// referring says how rows lead to what a filter names: by a column of their own, if by no other way.
+type referring interface {
+	// has is the condition that a row of t leads to one of to for which the condition on the alias o holds.
+	has(to *Resource, column, condition string) string
+	// none is the condition that it leads to none.
+	none(to *Resource, column string) string
+}
+
+func (Reference) has(to *Resource, column, condition string) string {
+	return column + " IN (SELECT o.id FROM " + to.Table + " o WHERE " + condition + ")"
+}
+
+func (Reference) none(_ *Resource, column string) string { return column + " IS NULL" }
+
+// lookups adds the lookups of a reference. Both spellings take ids; the bare one takes names too.
+func (k Reference) lookups(f *Field, by referring, add func(string, filter)) {
+	add("", k.filter(f, by, false, false))
+	add("n", k.filter(f, by, false, true))
+	add("_id", k.filter(f, by, true, false))
+	add("_id__n", k.filter(f, by, true, true))
 }
 
 // filter makes the lookup by id. With the spelling x_id nothing else is taken, and texts of errors name the value.
-func (k Reference) filter(f *Field, strict, negated bool) filter {
+func (k Reference) filter(f *Field, by referring, strict, negated bool) filter {
 	return func(q *query, param string, values []string) {
 		c := check{param: param, to: q.r.set.byName[k.To], strict: strict || k.Named}
 		null := false
@@ -123,19 +141,25 @@ func (k Reference) filter(f *Field, strict, negated bool) filter {
 				c.names = append(c.names, v)
 			}
 		}
-		column := f.sql("t")
+		column := ""
+		if f.stored() || f.Expr != "" {
+			column = f.sql("t")
+		}
 		var either []string
-		if c.ids != nil {
+		switch {
+		case c.ids != nil && column != "":
 			either = append(either, column+" = ANY("+q.arg(c.ids)+"::bigint[])")
+		case c.ids != nil:
+			either = append(either, by.has(c.to, column, "o.id = ANY("+q.arg(c.ids)+"::bigint[])"))
 		}
 		if c.names != nil {
-			either = append(either, column+" IN (SELECT id FROM "+c.to.Table+" WHERE "+c.to.knownBy()+" = ANY("+q.arg(c.names)+"::text[]))")
+			either = append(either, by.has(c.to, column, "o."+c.to.knownBy()+" = ANY("+q.arg(c.names)+"::text[])"))
 		}
 		if c.ids != nil || c.names != nil {
 			q.checks = append(q.checks, c)
 		}
 		if null {
-			either = append(either, column+" IS NULL")
+			either = append(either, by.none(c.to, column))
 		}
 		q.either(either, negated)
 	}

@@ -107,6 +107,11 @@ func (r *Resource) link() error {
 			return fmt.Errorf("field %s refers to an unknown resource %s", r.Fields[i].Name, refs.To)
 		}
 	}
+	for i := range r.More {
+		if owner, ok := r.More[i].Kind.(Owner); ok && r.set.byName[owner.To] == nil {
+			return fmt.Errorf("filter %s is by an unknown resource %s", r.More[i].Name, owner.To)
+		}
+	}
 	if r.tagged() && r.set.byName[tagsName] == nil {
 		return fmt.Errorf("it has tags, but no resource is named %s", tagsName)
 	}
