@@ -30,8 +30,11 @@ func New(o Options) (*resource.Set, error) {
 	return resource.NewSet(append(all, objectTypes(words, all))...)
 }
 
-// Endpoints is the name of the resource of endpoints.
-const Endpoints = "proxmox-endpoints"
+// Endpoints is the name of the resource of endpoints, Users of that of users.
+const (
+	Endpoints = "proxmox-endpoints"
+	Users     = "users"
+)
 
 // Names of the other resources, as references know them.
 const (
@@ -45,7 +48,6 @@ const (
 	nameTags            = "tags" // the engine knows it by this name
 	nameCustomFields    = "custom-fields"
 	nameChoiceSets      = "custom-field-choice-sets"
-	nameUsers           = "users"
 	nameGroups          = "groups"
 	namePermissions     = "permissions"
 )

@@ -21,7 +21,7 @@ func objectChanges(words typeWords) *resource.Resource {
 		Class: "ObjectChange", Verbose: "Object Change",
 		Fields: fields(leadingCore(display), []resource.Field{
 			{Name: "time", Kind: resource.DateTime{Range: true}},
-			{Name: "user", Kind: resource.Reference{To: nameUsers, SetNull: true, Named: true}, Null: true},
+			{Name: "user", Kind: resource.Reference{To: Users, SetNull: true, Named: true}, Null: true},
 			{Name: "user_name", Kind: resource.Char{}},
 			{Name: "request_id", Kind: resource.UUID{}, Label: "Request ID"},
 			{Name: "action", Kind: resource.Choice{Choices: []resource.Option{

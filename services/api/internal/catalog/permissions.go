@@ -25,7 +25,7 @@ func permissions() *resource.Resource {
 			{Name: "actions", Kind: resource.TextItems{Max: 30, Flags: map[string]string{"can_view": "view", "can_add": "add", "can_change": "change", "can_delete": "delete"}}, Required: true, Help: "The list of actions granted by this permission"},
 			{Name: "constraints", Kind: resource.JSON{}, Null: true, Help: "Queryset filter matching the applicable objects of the selected type(s)"},
 			{Name: "groups", Kind: resource.References{To: nameGroups, Via: groupsOfPermission, Filter: "group"}},
-			{Name: "users", Kind: resource.References{To: nameUsers, Via: usersOfPermission, Filter: "user"}},
+			{Name: "users", Kind: resource.References{To: Users, Via: usersOfPermission, Filter: "user"}},
 		}, stamps()),
 		Brief:  resource.Picks("id", "url", "display", "name", "description", "enabled", "object_types", "actions"),
 		Order:  []string{"name"},

@@ -36,7 +36,7 @@ func tokens(o Options) *resource.Resource {
 		Fields: fields(leadingCore(tokenDisplay), []resource.Field{
 			{Name: "version", Kind: resource.Integer{Check: tokenVersion}, Default: int64(2)},
 			{Name: "key", Kind: resource.Char{Max: 12}, Null: true, ReadOnly: true, Help: "v2 token identification key"},
-			{Name: "user", Kind: resource.Reference{To: nameUsers, CascadeFrom: []string{nameUsers}}, Help: "Whose token it is: by default, of whoever makes it. It stays."},
+			{Name: "user", Kind: resource.Reference{To: Users, CascadeFrom: []string{Users}}, Help: "Whose token it is: by default, of whoever makes it. It stays."},
 			{Name: "description", Kind: resource.Char{Max: 200}, Blank: true},
 			{Name: "created", Kind: resource.DateTime{}, ReadOnly: true, Unlogged: true},
 			{Name: "expires", Kind: resource.DateTime{}, Null: true},

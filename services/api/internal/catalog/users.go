@@ -32,7 +32,7 @@ var userDisplay = resource.Words{Needs: []string{"username", "first_name", "last
 
 func users() *resource.Resource {
 	return &resource.Resource{
-		Name: nameUsers, Path: usersApp + "users", Table: "users", Type: change.User,
+		Name: Users, Path: usersApp + "users", Table: "users", Type: change.User,
 		Class: "User", Verbose: "User",
 		Fields: fields(leadingCore(userDisplay), []resource.Field{
 			{Name: "username", Kind: resource.Char{Max: auth.MaxUsername, Clean: loginName}, Required: true, Help: "Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only."},

@@ -50,6 +50,9 @@ func (e *Errors) addText(field, text string) {
 	e.list = append(e.list, fieldErrors{field: field, messages: []string{text}, bare: true})
 }
 
+// Join adds what is wrong according to other.
+func (e *Errors) Join(other Errors) { e.list = append(e.list, other.list...) }
+
 // has says that something is wrong with a field.
 func (e *Errors) has(field string) bool {
 	return slices.ContainsFunc(e.list, func(f fieldErrors) bool { return f.field == field })

@@ -14,12 +14,6 @@ func (r *Resource) ListSQL(params url.Values, limits Limits) (sql string, args [
 	return sql, q.args, nil
 }
 
-// CheckInput checks a decoded body as far as that needs no database, and returns the values of its fields. References are still to be found.
-func (r *Resource) CheckInput(body any, create bool) (values map[string]any, err error) {
-	in := r.readInput(body, create, !create)
-	return in.values, in.errors.Err()
-}
-
 // ScopeSQL returns the condition that rows are in a scope, and its parameters.
 func (r *Resource) ScopeSQL(s Scope) (sql string, args []any) {
 	sql = s.sql(r, "t", func(v any) string {

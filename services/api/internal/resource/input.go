@@ -61,6 +61,12 @@ func readMessage(object map[string]any) (message string, wrong []string) {
 	return text.(string), nil
 }
 
+// CheckInput checks a decoded body as far as that needs no database, and returns the values of its fields. References are still to be found.
+func (r *Resource) CheckInput(body any, create bool) (values map[string]any, err error) {
+	in := r.readInput(body, create, !create)
+	return in.values, in.errors.Err()
+}
+
 // maxMessage is how many characters of a message the change log keeps.
 const maxMessage = 200
 

@@ -88,7 +88,7 @@ func (r *Resource) rowSQL(w *Write, changed bool) (sql string, args []any) {
 	}
 	for _, f := range r.columns {
 		v, known := w.After.values[f.Name]
-		if !known || f.Name == "id" || f.Name == "created" || f.Name == "last_updated" || f.Name == "version" {
+		if !known || f.Name == "id" || f.Name == "created" || f.Name == "last_updated" || f.Name == "version" && r.Job != nil {
 			continue
 		}
 		if w.Before == nil || !same(w.Before.values[f.Name], v) {

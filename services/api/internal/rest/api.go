@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
@@ -28,6 +29,8 @@ type Authenticator interface {
 	// Authenticate returns who sends a request from the client's address, an anonymous principal if it does not say; a refusal is fault.Denied
 	// with a resource.Detail.
 	Authenticate(ctx context.Context, r *http.Request, client netip.Addr) (*auth.Principal, error)
+	// Login returns the user with this name and password; a refusal is fault.Denied.
+	Login(ctx context.Context, username string, password seal.Secret, client netip.Addr) (*auth.Principal, error)
 }
 
 // API answers requests under /api/.

@@ -46,6 +46,8 @@ func (a *API) services() map[string]*route {
 			return ok(append(b, '}')), nil
 		}}
 	}
+	// NetBox's roots do not list these.
+	out[provisionPath], out["/api/authentication-check/"] = a.provisionRoute(), a.checkRoute()
 	return out
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/services/api/internal/auth"
 )
 
@@ -20,6 +21,10 @@ import (
 type trouble func() error
 
 func (f trouble) Authenticate(context.Context, *http.Request, netip.Addr) (*auth.Principal, error) {
+	return nil, f()
+}
+
+func (f trouble) Login(context.Context, string, seal.Secret, netip.Addr) (*auth.Principal, error) {
 	return nil, f()
 }
 
