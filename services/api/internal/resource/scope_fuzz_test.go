@@ -21,7 +21,7 @@ func FuzzConstraints(f *testing.F) {
 			known[w] = true
 		}
 	}
-	learn(`true false AND OR NOT IN IS NULL LIKE ILIKE BETWEEN EXISTS SELECT FROM WHERE JOIN ON coalesce text bigint float8 boolean timestamptz uuid jsonb
+	learn(`true false AND OR NOT IN IS NULL LIKE ILIKE BETWEEN EXISTS SELECT FROM WHERE JOIN ON coalesce text bigint float8 boolean timestamptz uuid jsonb null FALSE
 		tagged_items object_type_id object_id tag_id o object_types app_label model`)
 	for alias := "t"; len(alias) < 12; alias += "x" {
 		learn(alias + " " + alias + "l")

@@ -32,6 +32,9 @@ func (d *demand) json(column string, rest []string, v any) (string, error) {
 		if wrong := storable(v); wrong != "" {
 			return "", unusable(wrong)
 		}
+		if v == nil && comparison == "exact" { // what has no such key is as good as null
+			return "(" + path("#>") + " = 'null') IS NOT FALSE", nil
+		}
 		operator := map[string]string{"exact": " = ", "contains": " @> "}[comparison] + inequalities[comparison]
 		return path("#>") + operator + d.arg(string(marshal(v)), "jsonb"), nil
 	case "in":

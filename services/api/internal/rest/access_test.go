@@ -82,7 +82,7 @@ func TestConstraintsOfPermissionsNarrowWhatIsSeen(t *testing.T) {
 		`{"job_id__endswith": "_2"}`: {lab2}, `{"job_id__iendswith": "B-1"}`: {prod, lab1}, `{"comment__iexact": "nightly"}`: {prod}, `{"comment__empty": true}`: {lab1, lab2}, `{"keep_last__contains": 7}`: {lab1},
 		`{"job_id__regex": "^job-[0-9]$"}`: {prod, lab1}, `{"job_id__iregex": "^JOB_"}`: {lab2}, `{"job_id__regex": "^JOB_"}`: none,
 		// JSON and the user.
-		`{"selection__contains": [1]}`: all, `{"selection": [2]}`: none, `{"raw_config__a__isnull": true}`: all, `{"custom_field_data__site": "x"}`: none, `{"custom_fields__site__icontains": "x"}`: none,
+		`{"selection__contains": [1]}`: all, `{"selection": [2]}`: none, `{"raw_config__a__isnull": true}`: all, `{"raw_config__a": null}`: all, `{"raw_config__a": 1}`: none, `{"selection__0": 1}`: all, `{"custom_field_data__site": "x"}`: none, `{"custom_fields__site__icontains": "x"}`: none,
 		`{"id": "$user"}`: idIs(int(user), all), `{"id__in": ["$user", ` + fmt.Sprint(lab2) + `]}`: append(idIs(int(user), []int{prod, lab1}), lab2),
 	} {
 		w.exec("UPDATE permissions SET constraints = $1::text::jsonb", constraints)
