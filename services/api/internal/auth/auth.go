@@ -57,6 +57,9 @@ var ErrAnonymous = denied("Authentication credentials were not provided.")
 // TokenPrefix begins each token of version 2.
 const TokenPrefix = "nbt_"
 
+// maxToken bounds the length of what is looked up as a token, in bytes.
+const maxToken = 1024
+
 // Tokens authenticates requests by API tokens.
 type Tokens struct {
 	Queries *store.Queries
@@ -130,10 +133,17 @@ func readHeader(header string) (string, error) {
 }
 
 func (t *Tokens) find(ctx context.Context, token string) (store.TokenByKeyRow, error) {
+	version := 1
 	rest, second := strings.CutPrefix(token, TokenPrefix)
-	if !second {
+	if second {
+		version = 2
+	}
+	switch {
+	case len(token) > maxToken:
+		return store.TokenByKeyRow{}, badToken{version, ""}
+	case version == 1:
 		row, err := t.Queries.TokenByDigest(ctx, t.Peppers.digests(token))
-		return store.TokenByKeyRow(row), found(err, badToken{1, ""})
+		return store.TokenByKeyRow(row), found(err, badToken{version, ""})
 	}
 	key, secret, ok := strings.Cut(rest, ".")
 	if !ok {
@@ -141,11 +151,11 @@ func (t *Tokens) find(ctx context.Context, token string) (store.TokenByKeyRow, e
 	}
 	// A NUL can be in no key, and Postgres takes none.
 	row, err := t.Queries.TokenByKey(ctx, new(strings.ReplaceAll(key, "\x00", "")))
-	if err := found(err, badToken{2, key}); err != nil {
+	if err := found(err, badToken{version, key}); err != nil {
 		return row, err
 	}
 	if !t.Peppers.match(row.PepperID, secret, row.Digest) {
-		return row, badToken{2, key}
+		return row, badToken{version, key}
 	}
 	return row, nil
 }

@@ -38,6 +38,8 @@ func TestEveryFailureOfAuthenticationIs403(t *testing.T) {
 		{"GET", "Token \xff", "Invalid authorization header: Token contains invalid characters"},
 		{"GET", "Token " + strings.Repeat("0", 40), "Invalid v1 token"},
 		{"GET", "Token " + secret, "Invalid v1 token"},
+		{"GET", "Token " + strings.Repeat("x", 100_000), "Invalid v1 token"},
+		{"GET", "Bearer nbt_" + strings.Repeat("x", 100_000) + ".x", "Invalid v2 token"},
 		{"GET", "Bearer nbt_AAAAAAAAAAAA." + secret, "Invalid v2 token"},
 		{"GET", "Bearer nbt_" + key + "." + strings.Repeat("x", 40), "Invalid v2 token"},
 		{"GET", "Bearer nbt_" + key + "." + secret + ".x", "Invalid v2 token"},
