@@ -8,6 +8,8 @@ BUF_VERSION           := v1.75.0
 PROTOC_GEN_GO_VERSION := v1.36.12
 SQLC_VERSION          := v1.31.1
 GOLANGCI_VERSION      := v2.15.0
+SWAGGER_UI_VERSION    := 5.35.0
+REDOC_VERSION         := 2.5.4
 
 # The race detector needs a C compiler. Without one the tests run without it, and say so.
 CC_FOUND := $(shell command -v $$(go env CC) 2>/dev/null)
@@ -70,6 +72,18 @@ generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/sqlc ## make protobuf and
 .PHONY: verify
 verify: generate tidy ## fail if generated code, go.mod or go.sum are not what is committed
 	@git diff --exit-code -- '*.pb.go' '*/store/*.go' '*go.mod' '*go.sum' go.work || { echo "run make generate tidy and commit"; exit 1; }
+
+# $(1) package, $(2) version, $(3) files of the package
+define vendor
+	rm -rf $(VIEWER)/$(1)-* && mkdir $(VIEWER)/$(1)-$(2)
+	cd $$(mktemp -d) && npm pack --silent $(1)@$(2) && tar xzf $(1)-$(2).tgz && cp $(addprefix package/,$(3)) $(VIEWER)/$(1)-$(2)/ && rm -r "$$PWD"
+endef
+VIEWER := $(CURDIR)/services/api/internal/viewer/assets
+
+.PHONY: vendor-viewer
+vendor-viewer: ## fetch the files of Swagger UI and ReDoc again (needs npm)
+	$(call vendor,swagger-ui-dist,$(SWAGGER_UI_VERSION),swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css favicon-32x32.png LICENSE NOTICE)
+	$(call vendor,redoc,$(REDOC_VERSION),bundles/redoc.standalone.js bundles/redoc.standalone.js.LICENSE.txt LICENSE)
 
 .PHONY: proto-release
 proto-release: $(TOOLS)/buf ## make the present contract the one that may not be broken

@@ -94,8 +94,12 @@ func run(ctx context.Context, cfg Config, deps Deps) error {
 	if err != nil {
 		return err
 	}
+	routes := handler.Handler()
+	if err := handler.Prepare(); err != nil {
+		return err
+	}
 	parts := []func(context.Context) error{
-		func(ctx context.Context) error { return httpd.Serve(ctx, ln, handler.Handler()) },
+		func(ctx context.Context) error { return httpd.Serve(ctx, ln, routes) },
 	}
 	if cfg.AdminListen != "" {
 		adminLn, err := httpd.Listen(ctx, cfg.AdminListen)

@@ -21,11 +21,18 @@ type tabular interface {
 	tabulate(p *plan, r *Resource, alias string, f *Field) []column
 }
 
-// tabulate returns the columns of the fields of a shape.
-func (r *Resource) tabulate(p *plan, s Shape) []column {
+// tabulate returns the columns of the fields of a shape; the object of custom fields has one for each of them.
+func (r *Resource) tabulate(p *plan, s Shape, custom []CustomField) []column {
 	var out []column
 	for _, pick := range s {
 		f := r.fields[pick.Name]
+		if f == r.custom {
+			i := p.value(f.sql("t"))
+			for _, c := range custom {
+				out = append(out, column{customPrefix + c.Name, bare(customValue(i, c.Name))})
+			}
+			continue
+		}
 		if k, ok := f.Kind.(tabular); ok {
 			out = append(out, k.tabulate(p, r, "t", f)...)
 			continue
@@ -55,6 +62,20 @@ func bare(encode appender) cell {
 			panic(err) // a kind that writes what is no JSON fails everywhere
 		}
 		return append(b[:start], text...), true
+	}
+}
+
+// customValue writes the value of one custom field.
+func customValue(i int, name string) appender {
+	quoted := string(appendString(nil, name))
+	return func(b []byte, row *Row) []byte {
+		var few [24]member
+		for _, m := range membersOf(decodeJSON(row.Vals[i]), few[:0]) {
+			if string(m.key) == quoted {
+				return appendJSON(b, m.text, true)
+			}
+		}
+		return append(b, "null"...)
 	}
 }
 

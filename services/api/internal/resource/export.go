@@ -32,8 +32,12 @@ func (s *Store) Export(ctx context.Context, r *Resource, actor Actor, at Address
 	if err != nil {
 		return nil, err
 	}
+	fields, err := s.CustomFields(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	form := newPlan()
-	columns := r.tabulate(form, r.shape(sel))
+	columns := r.tabulate(form, r.shape(sel), fields)
 	custom, err := s.customFilters(ctx, r, params)
 	if err != nil {
 		return nil, err
@@ -47,10 +51,16 @@ func (s *Store) Export(ctx context.Context, r *Resource, actor Actor, at Address
 		return nil, fmt.Errorf("export %s: %w", r.Name, err)
 	}
 	e := &Export{tx: tx, columns: columns, origin: at.Origin}
+	begun := false
+	defer func() {
+		if !begun {
+			e.Close(ctx)
+		}
+	}()
 	if err := e.begin(ctx, q, exportSQL(q, form, p, lastOf(params["ordering"]))); err != nil {
-		e.Close(ctx)
 		return nil, s.explain(ctx, q, fmt.Errorf("export %s: %w", r.Name, err))
 	}
+	begun = true
 	return e, nil
 }
 

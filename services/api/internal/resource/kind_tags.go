@@ -193,8 +193,8 @@ func (Tags) schema(*Resource, *Field) (read, write *openapi3.SchemaRef) {
 	return of(tagSchema), of(tagRequest)
 }
 
-// tagComponents are the schemas that the tags of an object refer to.
-func tagComponents() openapi3.Schemas {
+// SharedComponents returns the schemas that those of resources refer to beside each other.
+func SharedComponents() openapi3.Schemas {
 	tag, request := newObject(), newObject()
 	for name, s := range map[string]*openapi3.Schema{
 		"id": openapi3.NewIntegerSchema(), "url": openapi3.NewStringSchema().WithFormat("uri"), "display_url": openapi3.NewStringSchema().WithFormat("uri"),

@@ -87,6 +87,9 @@ func (w wish) accepts(media string) bool {
 
 // negotiate chooses the form of the answer by ?format= and Accept.
 func (q *request) negotiate(rt *route) error {
+	if rt.anyForm {
+		return nil
+	}
 	offers := rt.offered(q.method)
 	if f := last(q.params["format"]); f != "" {
 		offers = slices.DeleteFunc(slices.Clone(offers), func(o offer) bool { return !slices.Contains(o.formats, f) })

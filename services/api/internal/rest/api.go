@@ -14,6 +14,7 @@ import (
 	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/services/api/internal/auth"
+	"github.com/proxops/proxops/services/api/internal/openapi"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -43,7 +44,8 @@ type API struct {
 	// Open lets those who are not logged in read what needs no permission, and the object types that may be viewed without one.
 	Open bool
 
-	exports func(context.Context) (done func(), err error)
+	exports  func(context.Context) (done func(), err error)
+	document func() (*document, error)
 }
 
 // request is what handlers see of a request.
@@ -80,6 +82,10 @@ type route struct {
 	gate   gate
 	offers []offer // nil: JSON, and CSV of lists
 	handle func(context.Context, *request) (response, error)
+	doc    map[string]*openapi.Operation // what the OpenAPI document says of routes without a resource, by method
+
+	anyForm  bool // whatever Accept says, there is but one form
+	unlisted bool // the roots above do not name it
 }
 
 var (

@@ -68,20 +68,25 @@ func TestCellsOfACSV(t *testing.T) {
 		"endpoint": w.prod, "job_id": "=cmd|' /C calc'!A1", "node": w.node1, "storage": w.backup, "selection": []int{100, 101}, "keep_last": 3, "enabled": false,
 		"comment": "says \"hi\",\nthen leaves", "next_run": "2026-04-02T02:00:00.5Z", "tags": []map[string]any{{"slug": "alpha"}, {"slug": "beta"}}, "raw_config": map[string]any{"a": nil},
 	})
+	for n, c := range []struct{ name, kind, value string }{{"owner", "text", `"-Anna"`}, {"rank", "integer", "-3"}, {"tiers", "multiselect", `["gold", "iron"]`}, {"gone", "text", "null"}} {
+		w.exec(`INSERT INTO custom_fields (name, type) VALUES ($1, $2)`, c.name, c.kind)
+		w.exec(`INSERT INTO custom_field_object_types (custom_field_id, object_type_id) VALUES ($1, 1)`, n+1)
+		w.exec(`UPDATE backup_routines SET custom_field_data = custom_field_data || jsonb_build_object($1::text, $2::jsonb)`, c.name, c.value)
+	}
 	header, rows := w.get(routinesPath + "?export=csv").table(t)
 	want := map[string]string{
 		"job_id": "'=cmd|' /C calc'!A1", "endpoint": "prod-proxmox", "endpoint_id": fmt.Sprint(w.prod), "node": "pve-node-01", "node_id": fmt.Sprint(w.node1), "storage": "backup-storage",
 		"selection": "[100,101]", "keep_last": "3", "keep_daily": "", "enabled": "false", "comment": "says \"hi\",\nthen leaves", "next_run": "2026-04-02T02:00:00.500000Z",
-		"tags": "Alpha,Beta, two", "raw_config": `{"a":null}`, "status": "active", "fleecing_storage": "", "fleecing_storage_id": "", "version": "1", "display": "'=cmd|' /C calc'!A1",
+		"cf_owner": "'-Anna", "cf_rank": "-3", "cf_tiers": `["gold","iron"]`, "cf_gone": "", "tags": "Alpha,Beta, two", "raw_config": `{"a":null}`, "status": "active", "fleecing_storage": "", "fleecing_storage_id": "", "version": "1", "display": "'=cmd|' /C calc'!A1",
 	}
 	for name, value := range want {
 		if rows[0][name] != value {
 			t.Errorf("%s: %q, want %q", name, rows[0][name], value)
 		}
 	}
-	for _, name := range []string{"id", "url", "created"} {
-		if !slices.Contains(header, name) {
-			t.Errorf("no column %s", name)
+	for name, want := range map[string]bool{"id": true, "url": true, "created": true, "custom_fields": false} {
+		if slices.Contains(header, name) != want {
+			t.Errorf("column %s: %v", name, !want)
 		}
 	}
 	for text, want := range map[string]string{"+1": "'+1", "-1": "'-1", "@x": "'@x", "a=1": "a=1", "": "", "\u00fcber": "\u00fcber"} {

@@ -49,14 +49,20 @@ func (a *API) export(ctx context.Context, r *resource.Resource, q *request) (res
 		return response{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, exportTimeout)
+	begun := false
 	end := func() { cancel(); done() }
+	defer func() {
+		if !begun {
+			end()
+		}
+	}()
 	at := q.at
 	at.Suffix = ""
 	e, err := a.Store.Export(ctx, r, q.actor(), at, q.params, selection(q))
 	if err != nil {
-		end()
 		return response{}, err
 	}
+	begun = true
 	send := func(w http.ResponseWriter) error {
 		defer end()
 		defer e.Close(ctx)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -20,10 +21,10 @@ import (
 // methods are those that gin routes. All others are answered as one of them that no route allows.
 var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 
-// Handler returns the handler of everything under /api/.
+// Handler returns the handler of everything under /api/. It is called once.
 func (a *API) Handler() http.Handler {
+	a.exports, a.document = exports(maxExports), sync.OnceValues(a.describe)
 	gin.SetMode(gin.ReleaseMode)
-	a.exports = exports(maxExports)
 	e := gin.New()
 	e.RedirectTrailingSlash, e.RedirectFixedPath, e.HandleMethodNotAllowed = false, false, false
 	e.UseRawPath, e.UnescapePathValues = true, false
@@ -35,6 +36,10 @@ func (a *API) Handler() http.Handler {
 	}
 	for path, rt := range a.services() {
 		a.mount(e, path, rt)
+	}
+	assets := a.assetRoute()
+	for _, m := range methods {
+		e.Handle(m, schemaPath+"static/*file", func(c *gin.Context) { a.answer(c.Writer, c.Request, c.Param("file"), assets, false) })
 	}
 	e.NoRoute(func(c *gin.Context) {
 		a.answer(c.Writer, c.Request, "", &route{}, true)

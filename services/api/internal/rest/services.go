@@ -2,11 +2,14 @@ package rest
 
 import (
 	"context"
-	"maps"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/proxops/proxops/services/api/internal/openapi"
 )
 
 // services returns the routes that are no resources: the roots above them, which list what is below, and what is known about the server.
@@ -14,9 +17,17 @@ func (a *API) services() map[string]*route {
 	out := map[string]*route{
 		"/api/status/":                    a.statusRoute(),
 		"/api/plugins/installed-plugins/": a.pluginsRoute(),
+		schemaPath:                        a.schemaRoute(),
+		schemaPath + "swagger-ui/":        a.pageRoute("swagger-ui"),
+		schemaPath + "redoc/":             a.pageRoute("redoc"),
 	}
 	roots := map[string][]string{}
-	paths := slices.Collect(maps.Keys(out))
+	var paths []string
+	for path, rt := range out {
+		if !rt.unlisted {
+			paths = append(paths, path)
+		}
+	}
 	for _, r := range a.Store.Set.All {
 		for _, p := range append([]string{r.Path}, r.Aliases...) {
 			paths = append(paths, "/api/"+p+"/")
@@ -31,7 +42,8 @@ func (a *API) services() map[string]*route {
 	}
 	for path, children := range roots {
 		slices.Sort(children)
-		out[path] = &route{allow: readMethods, handle: func(_ context.Context, q *request) (response, error) {
+		doc := get(&openapi.Operation{Description: "What is below.", Answer: openapi.Ref("Links"), Parameters: []*openapi3.Parameter{openapi.Format("json", "api")}})
+		out[path] = &route{allow: readMethods, doc: doc, handle: func(_ context.Context, q *request) (response, error) {
 			if q.method == "OPTIONS" {
 				return ok(encode(described{rootName(path), "", renders, parses})), nil
 			}
@@ -94,7 +106,7 @@ func (a *API) statusRoute() *route {
 		APIVersions []string          `json:"api-versions"`
 	}
 	hostname, _ := os.Hostname()
-	return &route{allow: readMethods, gate: gateLogin, handle: func(_ context.Context, q *request) (response, error) {
+	return &route{allow: readMethods, gate: gateLogin, doc: get(&openapi.Operation{Description: "What runs here.", Answer: openapi.Ref("Status")}), handle: func(_ context.Context, q *request) (response, error) {
 		if q.method == "OPTIONS" {
 			return ok(encode(described{"Status", "", renders, parses})), nil
 		}
@@ -117,7 +129,9 @@ func (a *API) pluginsRoute() *route {
 		Version      string `json:"version"`
 		ReleaseTrack string `json:"release_track"`
 	}
-	return &route{allow: readMethods, gate: gateAdmin, handle: func(_ context.Context, q *request) (response, error) {
+	list := openapi3.NewArraySchema()
+	list.Items = openapi.Ref("Plugin")
+	return &route{allow: readMethods, gate: gateAdmin, doc: get(&openapi.Operation{Verb: "list", Description: "The plugins of NetBox that this server stands for.", Answer: list.NewRef()}), handle: func(_ context.Context, q *request) (response, error) {
 		if q.method == "OPTIONS" {
 			return ok(encode(described{"Installed Plugins", "", renders, parses})), nil
 		}

@@ -1,0 +1,4 @@
+"use strict";
+
+const place = document.getElementById("redoc");
+Redoc.init("../?format=json", { nonce: place.dataset.nonce, hideLoading: false }, place);
