@@ -15,7 +15,15 @@ func (c *check) queue(batch *pgx.Batch) {
 	if c.column != "" {
 		column = c.column
 	}
-	batch.Queue("SELECT id::text, "+column+" FROM "+table+" t WHERE id = ANY($1::bigint[]) OR "+column+" = ANY($2::text[])", c.ids, c.names)
+	sql := "SELECT id::text, " + column + " FROM " + table + " t WHERE "
+	switch { // two conditions only where both are asked for: one of them may have no index
+	case c.names == nil:
+		batch.Queue(sql+"id = ANY($1::bigint[])", c.ids)
+	case c.ids == nil:
+		batch.Queue(sql+column+" = ANY($1::text[])", c.names)
+	default:
+		batch.Queue(sql+"id = ANY($1::bigint[]) OR "+column+" = ANY($2::text[])", c.ids, c.names)
+	}
 }
 
 // read notes an error for each object that does not exist.

@@ -110,16 +110,13 @@ func numberOf(name, member string) *Field {
 // looseText finds texts that contain one of the values, in any case; null asks for rows without one.
 func looseText(f *Field) filter {
 	return func(q *query, _ string, values []string) {
-		var either, patterns []string
+		var either []string
 		for _, v := range allValues(values) {
 			if v == "null" {
 				either = append(either, f.sql("t")+" IS NULL")
 				continue
 			}
-			patterns = append(patterns, "%"+escapeLike(v)+"%")
-		}
-		if patterns != nil {
-			either = append(either, f.sql("t")+" ILIKE ANY("+q.arg(patterns)+"::text[])")
+			either = append(either, q.like(f.sql("t"), "%"+escapeLike(v)+"%"))
 		}
 		q.either(either, false)
 	}

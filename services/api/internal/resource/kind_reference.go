@@ -148,12 +148,12 @@ func (k Reference) filter(f *Field, by referring, strict, negated bool) filter {
 		var either []string
 		switch {
 		case c.ids != nil && column != "":
-			either = append(either, column+" = ANY("+q.arg(c.ids)+"::bigint[])")
+			either = append(either, column+" = "+anyOf(q, c.ids, "bigint"))
 		case c.ids != nil:
-			either = append(either, by.has(c.to, column, "o.id = ANY("+q.arg(c.ids)+"::bigint[])"))
+			either = append(either, by.has(c.to, column, "o.id = "+anyOf(q, c.ids, "bigint")))
 		}
 		if c.names != nil {
-			either = append(either, by.has(c.to, column, "o."+c.to.knownBy()+" = ANY("+q.arg(c.names)+"::text[])"))
+			either = append(either, by.has(c.to, column, "o."+c.to.knownBy()+" = "+anyOf(q, c.names, "text")))
 		}
 		if c.ids != nil || c.names != nil {
 			q.checks = append(q.checks, c)

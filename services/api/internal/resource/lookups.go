@@ -79,7 +79,7 @@ func exactText(f *Field, use func([]string) []string) filter {
 		var either []string
 		values = use(values)
 		if texts := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "null" }); len(texts) > 0 {
-			either = append(either, f.sql("t")+" = ANY("+q.arg(texts)+"::text[])")
+			either = append(either, f.sql("t")+" = "+anyOf(q, texts, "text"))
 		}
 		if slices.Contains(values, "null") {
 			either = append(either, f.sql("t")+" IS NULL")
@@ -92,13 +92,11 @@ func exactText(f *Field, use func([]string) []string) filter {
 func textLookups(f *Field, use func([]string) []string, add func(string, filter)) {
 	like := func(before, after string, negated bool) filter {
 		return func(q *query, _ string, values []string) {
-			var patterns []string
+			var either []string
 			for _, v := range use(values) {
-				patterns = append(patterns, before+escapeLike(v)+after)
+				either = append(either, q.like(f.sql("t"), before+escapeLike(v)+after))
 			}
-			if patterns != nil {
-				q.either([]string{f.sql("t") + " ILIKE ANY(" + q.arg(patterns) + "::text[])"}, negated)
-			}
+			q.either(either, negated)
 		}
 	}
 	regex := func(operator string) filter {
@@ -155,7 +153,12 @@ func numberLookups(f *Field, sqlType string, parse func(string) (any, bool), inv
 	compare := func(operator string, negated bool) filter {
 		return func(q *query, param string, values []string) {
 			var either []string
-			for _, v := range parseAll(q, param, values, parse, invalid) {
+			parsed := parseAll(q, param, values, parse, invalid)
+			if operator == "=" && len(parsed) > 0 {
+				q.either([]string{f.sql("t") + " = " + anyOf(q, parsed, sqlType)}, negated)
+				return
+			}
+			for _, v := range parsed {
 				either = append(either, f.sql("t")+" "+operator+" "+q.arg(v)+"::"+sqlType)
 			}
 			q.either(either, negated)

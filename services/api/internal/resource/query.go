@@ -55,6 +55,19 @@ func (q *query) either(conditions []string, negated bool) {
 	q.cond(sql)
 }
 
+// anyOf writes what a column is compared with that may be any of the values: one alone as itself, for which plans are better.
+func anyOf[T any](q *query, values []T, sqlType string) string {
+	if len(values) == 1 {
+		return q.arg(values[0]) + "::" + sqlType
+	}
+	return "ANY(" + q.arg(values) + "::" + sqlType + "[])"
+}
+
+// like writes that a text matches a pattern in any case. As in NetBox both sides are in capitals, which also is what the indexes of searches hold.
+func (q *query) like(text, pattern string) string {
+	return "upper(" + text + ") LIKE upper(" + q.arg(pattern) + `::text COLLATE "und-x-icu")`
+}
+
 func (q *query) whereSQL() string {
 	if len(q.where) == 0 {
 		return ""
@@ -94,16 +107,16 @@ func (q *query) search(values []string) {
 		q.fail("q", nullCharacters)
 		return
 	}
-	pattern := q.arg("%" + escapeLike(text) + "%")
+	pattern := "%" + escapeLike(text) + "%"
 	either := make([]string, len(q.r.Search))
 	for i, path := range q.r.Search {
 		through, f, _ := q.r.resolve(path) // checked by NewSet
 		if through == nil {
-			either[i] = f.sql("t") + " ILIKE " + pattern
+			either[i] = q.like(f.sql("t"), pattern)
 			continue
 		}
 		to := q.r.target(through)
-		either[i] = through.sql("t") + " IN (SELECT s.id FROM " + to.Table + " s WHERE " + f.sql("s") + " ILIKE " + pattern + ")"
+		either[i] = through.sql("t") + " = ANY(ARRAY(SELECT s.id FROM " + to.Table + " s WHERE " + q.like(f.sql("s"), pattern) + "))"
 	}
 	q.either(either, false)
 }
