@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"runtime"
 	"strconv"
@@ -26,6 +27,8 @@ type Options struct {
 	MaxConns int
 	// ConnectTimeout bounds one attempt to connect. Default 5 s.
 	ConnectTimeout time.Duration
+	// Settings are parameters of Postgres for the sessions of the pool, such as statement_timeout.
+	Settings map[string]string
 }
 
 // Open connects to the database at url and returns a pool that has answered a ping. Sessions of the pool speak UTC.
@@ -42,6 +45,7 @@ func Open(ctx context.Context, url string, o Options) (*pgxpool.Pool, error) {
 	cfg.MaxConnLifetimeJitter = 5 * time.Minute
 	cfg.ConnConfig.ConnectTimeout = cmp.Or(o.ConnectTimeout, 5*time.Second)
 	params := cfg.ConnConfig.RuntimeParams
+	maps.Copy(params, o.Settings)
 	params["application_name"] = cmp.Or(o.Name, params["application_name"], "proxops")
 	params["timezone"] = "UTC"
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -43,6 +44,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix    `help:"Networks of proxies whose X-Forwarded-For, -Host and -Proto are believed." env:"TRUSTED_PROXIES"`
 	PageSize       int               `help:"Rows of a page when the client gives no limit." default:"50" env:"PAGE_SIZE"`
 	MaxPageSize    int               `help:"Rows of any page." default:"1000" env:"MAX_PAGE_SIZE"`
+
+	StatementTimeout time.Duration `help:"Longest time of one statement in the database. What takes longer, such as a regular expression on everything, is stopped and answered with 503. -1s: no bound." default:"15s" env:"STATEMENT_TIMEOUT"`
 
 	LoginRequired         *bool         `help:"Demand a user of every request; only the API's schema and the provisioning of tokens stay open." default:"true" negatable:"" env:"LOGIN_REQUIRED"`
 	ExemptViewPermissions []string      `help:"Object types that may be viewed without permission, by anybody if no login is required: extras.tag, netbox_proxbox.backuproutine …; * for all but users, groups, tokens and permissions." env:"EXEMPT_VIEW_PERMISSIONS"`
@@ -80,7 +83,7 @@ func run(ctx context.Context, cfg Config, deps Deps) error {
 	if err := cfg.check(); err != nil {
 		return err
 	}
-	pool, err := postgres.Prepare(ctx, cfg.DatabaseURL, cfg.NoMigrate, postgres.Options{Name: "api"})
+	pool, err := postgres.Prepare(ctx, cfg.DatabaseURL, cfg.NoMigrate, postgres.Options{Name: "api", Settings: cfg.sessions()})
 	if err != nil {
 		return err
 	}
@@ -149,9 +152,22 @@ func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, log *slog.Logger) (*rest
 // withDefaults fills in what kong would, for those who make a Config by hand.
 func (c Config) withDefaults() Config {
 	c.PageSize, c.MaxPageSize = cmp.Or(c.PageSize, 50), cmp.Or(c.MaxPageSize, 1000)
+	c.StatementTimeout = cmp.Or(c.StatementTimeout, 15*time.Second)
 	c.LoginRequired = cmp.Or(c.LoginRequired, new(true))
 	c.AuthFailureBurst, c.AuthFailureInterval = cmp.Or(c.AuthFailureBurst, 100), cmp.Or(c.AuthFailureInterval, time.Second)
 	return c
+}
+
+// idleTimeout is how long a transaction may wait for its client, such as one that stops reading an export. Others need the connection.
+const idleTimeout = time.Minute
+
+// sessions returns the settings of the API's sessions in Postgres. Its statements are short ones, which compiling would only delay; sorts that no
+// index serves are of the ids of one list, and better done in memory.
+func (c Config) sessions() map[string]string {
+	milliseconds := func(d time.Duration) string { return strconv.FormatInt(max(0, d.Milliseconds()), 10) }
+	return map[string]string{
+		"statement_timeout": milliseconds(c.StatementTimeout), "idle_in_transaction_session_timeout": milliseconds(idleTimeout), "jit": "off", "work_mem": "16MB",
+	}
 }
 
 // guard returns what slows down guessing, nil if nothing does.

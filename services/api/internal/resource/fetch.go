@@ -3,7 +3,6 @@ package resource
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -31,9 +30,9 @@ type foundPage struct {
 
 // fetch runs the checks of a query, finds its page and reads what is shown of it. All that sees one state of the database, in one round trip.
 func (s *Store) fetch(ctx context.Context, q *query, find string, form *plan, at Address) (found foundPage, err error) {
-	conn, err := s.Pool.Acquire(ctx)
+	conn, err := s.acquire(ctx)
 	if err != nil {
-		return found, fmt.Errorf("get a database connection: %w", err)
+		return found, err
 	}
 	defer conn.Release()
 	batch := &pgx.Batch{}

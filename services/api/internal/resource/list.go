@@ -19,6 +19,8 @@ type Store struct {
 	Set    *Set
 	Pool   *pgxpool.Pool
 	Limits Limits
+	// Patience is how long a request waits for a connection when all are in use. Default 5 s.
+	Patience time.Duration
 }
 
 // Address is where a request came to, for absolute urls.

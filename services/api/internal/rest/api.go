@@ -96,7 +96,10 @@ var (
 
 // serve answers one request, in the order of NetBox's checks: form of the answer, who asks, what they may, method, then the handler.
 func (rt *route) serve(ctx context.Context, a *API, q *request) (response, error) {
-	var err error
+	err := a.Store.Room(ctx)
+	if err != nil {
+		return response{}, err
+	}
 	if q.who, err = a.Auth.Authenticate(ctx, q.http, a.client(q.http)); err != nil {
 		return response{}, err
 	}

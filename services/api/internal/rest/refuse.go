@@ -27,6 +27,11 @@ var status = map[fault.Kind]int{
 // retryAfter is when to try again what could not be had, in seconds.
 const retryAfter = "5"
 
+// queryCanceled is Postgres' code of a statement that its timeout stopped.
+const queryCanceled = "57014"
+
+const tooLong = "The database was stopped, as the request took it too long. Narrow the request: filter by exact values such as an endpoint, search for three characters or more, ask for smaller pages."
+
 // refuse makes the answer that says what went wrong. What is our own fault is logged, and not shown.
 func (a *API) refuse(ctx context.Context, q *request, err error) response {
 	kind := fault.KindOf(err)
@@ -63,6 +68,10 @@ func (a *API) refuse(ctx context.Context, q *request, err error) response {
 	if !known {
 		if ctx.Err() != nil {
 			return response{status: http.StatusServiceUnavailable, body: detail("The request was given up.")}
+		}
+		if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == queryCanceled {
+			a.Log.WarnContext(ctx, "request took the database too long", "request_id", q.id, "method", q.method, "path", q.http.URL.Path, "query", q.http.URL.RawQuery)
+			return response{status: http.StatusServiceUnavailable, body: detail(tooLong)}
 		}
 		a.Log.ErrorContext(ctx, "request failed", "request_id", q.id, "method", q.method, "path", q.http.URL.Path, "kind", kind, "err", err)
 		if kind == fault.Unavailable {

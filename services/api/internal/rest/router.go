@@ -135,7 +135,13 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, object string, rt *
 	}
 }
 
+// maxQuery bounds the query of a request: what it names has to be looked up.
+const maxQuery = 64 << 10
+
 func (a *API) run(ctx context.Context, q *request, rt *route, missing bool) (response, error) {
+	if len(q.http.URL.RawQuery) > maxQuery {
+		return response{}, refusal{http.StatusRequestURITooLong, fmt.Sprintf("The query is longer than %d KiB: ask in several requests.", maxQuery>>10)}
+	}
 	q.params = wire.ParseQuery(q.http.URL.RawQuery)
 	if missing {
 		return response{}, errNoPath
