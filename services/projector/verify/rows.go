@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -80,7 +81,7 @@ func differsFlat(object map[string]json.RawMessage, state []byte, omitted []stri
 		if !ok {
 			return fmt.Sprintf("%s is missing, want %s", name, w)
 		}
-		if g = flat(name, g); !sameJSON(g, sorted(name, w)) {
+		if g = flat(name, g); !sameJSON(g, plain(name, w)) {
 			return fmt.Sprintf("%s is %s, want %s", name, cut(g), cut(w))
 		}
 	}
@@ -90,8 +91,10 @@ func differsFlat(object map[string]json.RawMessage, state []byte, omitted []stri
 // flat turns what REST shows of a field back into what the state has: nested objects into ids, choices into values, tags into names.
 func flat(name string, shown json.RawMessage) json.RawMessage {
 	switch name {
-	case "raw_config", "custom_fields", "selection", "exclude":
+	case "raw_config", "selection", "exclude":
 		return shown
+	case "custom_fields":
+		return plain(name, shown)
 	case "tags":
 		var nested []struct{ Name json.RawMessage }
 		if json.Unmarshal(shown, &nested) != nil {
@@ -101,7 +104,7 @@ func flat(name string, shown json.RawMessage) json.RawMessage {
 		for i, t := range nested {
 			names[i] = t.Name
 		}
-		return sorted(name, encode(names))
+		return plain(name, encode(names))
 	}
 	if !bytes.HasPrefix(shown, []byte("{")) {
 		return shown
@@ -116,14 +119,23 @@ func flat(name string, shown json.RawMessage) json.RawMessage {
 	return nested.Value
 }
 
-// sorted orders tags: their order says nothing.
-func sorted(name string, value json.RawMessage) json.RawMessage {
-	var names []string
-	if name != "tags" || json.Unmarshal(value, &names) != nil {
-		return value
+// plain leaves out what says nothing: the order of tags, and custom fields that are null.
+func plain(name string, value json.RawMessage) json.RawMessage {
+	switch name {
+	case "tags":
+		var names []string
+		if json.Unmarshal(value, &names) == nil {
+			slices.Sort(names)
+			return encode(names)
+		}
+	case "custom_fields":
+		var values map[string]json.RawMessage
+		if json.Unmarshal(value, &values) == nil {
+			maps.DeleteFunc(values, func(_ string, v json.RawMessage) bool { return string(v) == "null" })
+			return encode(values)
+		}
 	}
-	slices.Sort(names)
-	return encode(names)
+	return value
 }
 
 func encode(v any) json.RawMessage {

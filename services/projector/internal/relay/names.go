@@ -54,6 +54,11 @@ func lookUp(ctx context.Context, q *store.Queries, events []*event) (*render.Nam
 		}},
 		// After those that are there now: a tag that is renamed meanwhile is found by one of the two.
 		{"tags of the past", func() error { return pastTags(ctx, q, events, refs, n) }},
+		{"custom fields", func() error {
+			return each(ctx, q.RelayCustomFields, jobTypes, func(r store.RelayCustomFieldsRow) {
+				n.AddCustomField(change.ObjectType(r.ObjectTypeID), r.Name)
+			})
+		}},
 		{"times of creation", func() error { return created(ctx, q, events) }},
 	} {
 		if err := step.do(); err != nil {
@@ -62,6 +67,9 @@ func lookUp(ctx context.Context, q *store.Queries, events []*event) (*render.Nam
 	}
 	return n, nil
 }
+
+// jobTypes are the types of objects that have events.
+var jobTypes = map[int32]bool{int32(change.BackupRoutine): true, int32(change.Replication): true}
 
 // each asks for a set of keys, unless it is empty, and calls fn with every answer.
 func each[K comparable, V, R any](ctx context.Context, ask func(context.Context, []K) ([]R, error), keys map[K]V, fn func(R)) error {

@@ -10,6 +10,38 @@ import (
 	"time"
 )
 
+const relayCustomFields = `-- name: RelayCustomFields :many
+SELECT o.object_type_id, f.name FROM custom_field_object_types o JOIN custom_fields f ON f.id = o.custom_field_id
+WHERE o.object_type_id = ANY ($1::integer[])
+ORDER BY f.group_name, f.weight, f.name
+`
+
+type RelayCustomFieldsRow struct {
+	ObjectTypeID int32
+	Name         string
+}
+
+// The custom fields of jobs, in the order in which objects show them.
+func (q *Queries) RelayCustomFields(ctx context.Context, objectTypes []int32) ([]RelayCustomFieldsRow, error) {
+	rows, err := q.db.Query(ctx, relayCustomFields, objectTypes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RelayCustomFieldsRow{}
+	for rows.Next() {
+		var i RelayCustomFieldsRow
+		if err := rows.Scan(&i.ObjectTypeID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const relayEndpoints = `-- name: RelayEndpoints :many
 SELECT id, name, domain, ip_address FROM endpoints WHERE id = ANY ($1::integer[])
 `

@@ -1,6 +1,10 @@
 package render
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/proxops/proxops/libs/change"
+)
 
 // Names holds what nested objects say beside their ids. One goroutine may use it at a time.
 type Names struct {
@@ -11,6 +15,7 @@ type Names struct {
 	Tags            map[string]Tag
 	PastTags        map[string][]PastTag // the first to end comes first
 
+	custom    map[change.ObjectType]*custom
 	schedules map[string]string // in words
 }
 

@@ -99,6 +99,8 @@ func (j *Job) appendField(dst []byte, f field, value string, n *Names) []byte {
 		return AppendString(dst, n.words(text(j.value("schedule"))))
 	case tags:
 		return n.appendTags(dst, value, j.Change)
+	case customFields:
+		return n.appendCustom(dst, j.shape.of, value)
 	}
 	if isNull(value) {
 		return append(dst, null...)

@@ -19,6 +19,7 @@ const (
 	nodeRef
 	storageRef
 	virtualMachineRef
+	customFields
 	// The rest is in no state.
 	created
 	lastUpdated
@@ -35,6 +36,7 @@ type field struct {
 
 // shape is what REST shows of one type of job after id, url and display.
 type shape struct {
+	of      change.ObjectType
 	path    string
 	fields  []field
 	index   map[string]int
@@ -49,7 +51,7 @@ var (
 
 // shapes gives the keys in the order of the documented samples; what the product adds comes after them.
 var shapes = map[change.ObjectType]*shape{
-	change.BackupRoutine: newShape("/api/plugins/proxbox/backup-routines/", displayRoutine, []field{
+	change.BackupRoutine: newShape(change.BackupRoutine, "/api/plugins/proxbox/backup-routines/", displayRoutine, []field{
 		{name: "endpoint", kind: endpointRef},
 		{name: "job_id"},
 		{name: "enabled"},
@@ -76,7 +78,7 @@ var shapes = map[change.ObjectType]*shape{
 		{name: "pbs_change_detection_mode"},
 		{name: "raw_config"},
 		{name: "tags", kind: tags},
-		{name: "custom_fields"},
+		{name: "custom_fields", kind: customFields},
 		{name: "created", kind: created},
 		{name: "last_updated", kind: lastUpdated},
 		{name: "stale_since", kind: datetime},
@@ -89,7 +91,7 @@ var shapes = map[change.ObjectType]*shape{
 		{name: "keep_hourly"},
 		{name: "schedule_text", kind: scheduleText},
 	}),
-	change.Replication: newShape("/api/plugins/proxbox/replications/", displayReplication, []field{
+	change.Replication: newShape(change.Replication, "/api/plugins/proxbox/replications/", displayReplication, []field{
 		{name: "endpoint", kind: endpointRef},
 		{name: "replication_id"},
 		{name: "virtual_machine", kind: virtualMachineRef},
@@ -107,7 +109,7 @@ var shapes = map[change.ObjectType]*shape{
 		{name: "status", kind: choice, labels: statusLabels},
 		{name: "raw_config"},
 		{name: "tags", kind: tags},
-		{name: "custom_fields"},
+		{name: "custom_fields", kind: customFields},
 		{name: "created", kind: created},
 		{name: "last_updated", kind: lastUpdated},
 		{name: "stale_since", kind: datetime},
@@ -117,8 +119,8 @@ var shapes = map[change.ObjectType]*shape{
 	}),
 }
 
-func newShape(path string, display func(*Job, *Names) string, fields []field) *shape {
-	s := &shape{path: path, fields: fields, index: make(map[string]int, len(fields)), display: display}
+func newShape(of change.ObjectType, path string, display func(*Job, *Names) string, fields []field) *shape {
+	s := &shape{of: of, path: path, fields: fields, index: make(map[string]int, len(fields)), display: display}
 	for i, f := range fields {
 		s.index[f.name] = i
 	}

@@ -83,6 +83,12 @@ FROM changes c
 WHERE c.object_type_id = 9 AND c.id > @after AND c.prechange ->> 'name' = ANY (@names::text[])
 ORDER BY c.id;
 
+-- name: RelayCustomFields :many
+-- The custom fields of jobs, in the order in which objects show them.
+SELECT o.object_type_id, f.name FROM custom_field_object_types o JOIN custom_fields f ON f.id = o.custom_field_id
+WHERE o.object_type_id = ANY (@object_types::integer[])
+ORDER BY f.group_name, f.weight, f.name;
+
 -- name: RelayRoutinesCreated :many
 SELECT id, created FROM backup_routines WHERE id = ANY (@ids::integer[]);
 
