@@ -22,7 +22,9 @@ func TestEventsShowTheObjectsOfREST(t *testing.T) {
 		pvesim.New("8.4", pvesim.WithClock(c.read)),
 		pvesim.New("6.4", pvesim.WithWorld(pvesim.Generate("old", 1, 3, 20, 30)), pvesim.WithClock(c.read)),
 		pvesim.New("9.2", pvesim.WithWorld(pvesim.Generate("new", 2, 3, 20, 30)), pvesim.WithClock(c.read)))
+	l.customFields(t)
 	l.poll(t, all...)
+	jobs := l.useCustomFields(t)
 	for _, e := range all {
 		e.cluster.Edit(func(w *pvesim.World) {
 			w.Migrate(w.Replications[0].Guest, w.Replications[0].Target)
@@ -63,6 +65,66 @@ func TestEventsShowTheObjectsOfREST(t *testing.T) {
 	}
 	if n != len(last) || n < 100 {
 		t.Errorf("%d jobs were compared with %d that had events", n, len(last))
+	}
+	l.forgetCustomFields(t, jobs)
+}
+
+const customPath = "/api/extras/custom-fields/"
+
+// customFields defines fields of jobs, in another order than that of their names.
+func (l *lab) customFields(t *testing.T) {
+	t.Helper()
+	types := []string{"netbox_proxbox.backuproutine", "netbox_proxbox.replication"}
+	for _, f := range []object{
+		{"name": "rank", "type": "integer", "weight": 1}, {"name": "owner", "type": "text"}, {"name": "plan", "type": "json", "group_name": "later"},
+	} {
+		f["object_types"] = types
+		l.rest.post(t, customPath, f)
+	}
+}
+
+// useCustomFields gives a job of each kind values and returns the addresses of both.
+func (l *lab) useCustomFields(t *testing.T) (jobs []string) {
+	t.Helper()
+	for _, path := range []string{routinesPath, replicationsPath} {
+		job := fmt.Sprintf("%s%d/", path, l.rest.list(t, path)[0].id())
+		l.rest.patch(t, job, object{"custom_fields": object{"rank": 3, "plan": object{"b": []int{1}, "a": "\u00fc \"quoted\""}}})
+		jobs = append(jobs, job)
+	}
+	return jobs
+}
+
+// forgetCustomFields renames a field and deletes one: what the jobs had follows, and each has an event of it.
+func (l *lab) forgetCustomFields(t *testing.T, jobs []string) {
+	t.Helper()
+	versions := map[string]int{}
+	for _, job := range jobs {
+		versions[job] = l.rest.get(t, job).number("version")
+	}
+	for _, f := range l.rest.list(t, customPath) {
+		path := fmt.Sprintf("%s%d/", customPath, f.id())
+		switch f.text("name") {
+		case "rank":
+			l.rest.patch(t, path, object{"name": "level"})
+		case "plan":
+			l.rest.do(t, "DELETE", path, nil)
+		}
+	}
+	for _, job := range jobs {
+		got := l.rest.get(t, job)
+		want := object{"level": json.Number("3"), "owner": nil}
+		if diff := cmp.Diff(want, got.sub("custom_fields")); diff != "" || got.number("version") != versions[job]+2 {
+			t.Errorf("%s of version %d is version %d with (-want +got):\n%s", job, versions[job], got.number("version"), diff)
+		}
+		var last event
+		for _, ev := range l.events(t) {
+			if job == fmt.Sprintf("%s%d/", []string{routinesPath, replicationsPath}[slices.Index(jobKinds, ev.Data.Kind)], ev.Data.ObjectID) {
+				last = ev
+			}
+		}
+		if object := decode(t, last.Data.Object); object.number("version") != got.number("version") || cmp.Diff(want, object.sub("custom_fields")) != "" || !slices.Equal(last.Data.Changed, []string{"custom_fields"}) {
+			t.Errorf("the last event of %s is %s", job, last.Data.Object)
+		}
 	}
 }
 
