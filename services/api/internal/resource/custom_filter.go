@@ -97,7 +97,7 @@ func (f *CustomField) filters(column *Field) map[string]filter {
 		add("", exactText(text, allValues))
 		textLookups(text, allValues, add)
 	case CustomMultiSelect:
-		add("", containsText(&Field{Name: name, Expr: "(" + member + ")"}))
+		add("", containsText(&Field{Name: name, Expr: "nullif(" + member + ", 'null')"}))
 	}
 	return out
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// keys returns what a list has for a field, joined.
-func (s *server) keys(query string) string {
+// byCustom returns what a list has for a field, joined.
+func (s *server) byCustom(query string) string {
 	s.t.Helper()
 	var out []string
 	for _, o := range s.get(routinesPath + "?ordering=job_id&fields=job_id&" + query).results(s.t) {
@@ -54,7 +54,7 @@ func TestListsAreFilteredByCustomFields(t *testing.T) {
 		{"cf_m=iron", "a b"}, {"cf_m=gold&cf_m=iron", "a b"}, {"cf_m=ir", ""}, {"cf_m=null", "d e"}, {"cf_m__n=gold", all}, {"cf_m__empty=true", all},
 		{"cf_off=x", all}, {"cf_off__n=x", all}, {"cf_none=1", all}, {"cf_=1", all}, {"cf_n=3&cf_loose=bob", ""}, {"cf_n__gte=3&cf_s=gold", "a"}, {"ordering=cf_n", all}, {"ordering=-cf_n", all},
 	} {
-		if got := w.keys(strings.ReplaceAll(c.query, " ", "%20")); got != c.want {
+		if got := w.byCustom(strings.ReplaceAll(c.query, " ", "%20")); got != c.want {
 			t.Errorf("?%s: %q, want %q", c.query, got, c.want)
 		}
 	}
