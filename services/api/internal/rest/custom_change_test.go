@@ -1,0 +1,239 @@
+package rest_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/proxops/proxops/libs/postgres"
+)
+
+// trail is what the change log has of a job, oldest first: version, event, changed fields and custom fields after it.
+func (s *server) trail(kind, id int) string {
+	s.t.Helper()
+	rows, err := s.pool.Query(s.t.Context(), `SELECT concat_ws(' ', version, event, array_to_string(changed, ','), postchange -> 'custom_fields', o.change_id IS NOT NULL) FROM changes c
+		LEFT JOIN outbox o ON o.change_id = c.id WHERE object_type_id = $1 AND object_id = $2 ORDER BY id`, kind, id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestValuesFollowTheirDefinition(t *testing.T) {
+	w := newWorld(t)
+	id := w.define("rank", "integer", map[string]any{"object_types": []string{"netbox_proxbox.backuproutine", "virtualization.cluster"}})
+	one, two := w.routine("r1", map[string]any{"rank": 1}), w.routine("r2", nil)
+	repl := w.make(replsPath, map[string]any{"endpoint": w.prod, "replication_id": "1-0", "virtual_machine": w.web, "guest": 1, "target": "x", "jobnum": 0})
+	w.ask("PATCH", path(clustersPath, w.prodCluster), `{"custom_fields":{"rank":5}}`).want(t, 200, "")
+	tag := w.get(path(routinesPath, one)).header.Get("ETag")
+
+	patch := func(body map[string]any) answer {
+		t.Helper()
+		a := w.ask("PATCH", path(customPath, id), body)
+		a.want(t, 200, "")
+		return a
+	}
+	patch(map[string]any{"name": "level", "changelog_message": "renamed"})
+	if a, b, c := w.custom(routinesPath, one), w.custom(routinesPath, two), w.custom(clustersPath, w.prodCluster); a != `{"level":1}` || b != `{"level":null}` || c != `{"level":5}` {
+		t.Errorf("after renaming: %s, %s, %s", a, b, c)
+	}
+	if w.get(path(routinesPath, one)).header.Get("ETag") == tag {
+		t.Error("the ETag stays when a value moves")
+	}
+	// Another type gets the default, the first loses its values.
+	request := patch(map[string]any{"default": 7, "object_types": []string{"netbox_proxbox.replication", "virtualization.cluster"}}).header.Get("X-Request-ID")
+	if a, b, c := w.custom(routinesPath, one), w.custom(replsPath, repl), w.custom(clustersPath, w.prodCluster); a != `{}` || b != `{"level":7}` || c != `{"level":5}` {
+		t.Errorf("after moving: %s, %s, %s", a, b, c)
+	}
+	if n := w.exec(`SELECT count(*) FROM changes WHERE request_id = $1 AND user_name = 'admin' AND cause = 'api'`, request); n != 3 {
+		t.Errorf("%d changes have the request of the definition, want 3: its own and those of two jobs", n)
+	}
+	if n := w.exec(`SELECT count(*) FROM changes WHERE object_type_id = 1 AND message = 'renamed'`); n != 1 {
+		t.Errorf("%d changes of jobs have the message of the definition", n)
+	}
+	w.ask("DELETE", path(customPath, id), nil).want(t, 204, "")
+	if a, b, c := w.custom(routinesPath, one), w.custom(replsPath, repl), w.custom(clustersPath, w.prodCluster); a != `{}` || b != `{}` || c != `{}` {
+		t.Errorf("after deletion: %s, %s, %s", a, b, c)
+	}
+	for _, c := range []struct {
+		kind, id int
+		want     string
+	}{
+		{1, one, `1 created {"rank":1} t` + "\n" + `2 updated custom_fields {"level":1} t` + "\n" + `3 updated custom_fields {} t`},
+		{1, two, `1 created {} t`},
+		{2, repl, `1 created {} t` + "\n" + `2 updated custom_fields {"level":7} t` + "\n" + `3 updated custom_fields {} t`},
+	} {
+		if got := strings.ReplaceAll(w.trail(c.kind, c.id), "  ", " "); got != c.want {
+			t.Errorf("%d %d has\n%s\nwant\n%s", c.kind, c.id, got, c.want)
+		}
+	}
+	for table, id := range map[string]int{"backup_routines": one, "replications": repl} {
+		if v := w.exec(`SELECT version FROM `+table+` WHERE id = $1`, id); v != 3 {
+			t.Errorf("%s %d is version %d", table, id, v)
+		}
+		if n := w.exec(`SELECT count(*) FROM changes c JOIN `+table+` t ON t.id = c.object_id AND c.version = t.version AND c.time = t.last_updated WHERE c.object_type_id = $1 AND c.event IS NOT NULL AND t.id = $2`,
+			map[string]int{"backup_routines": 1, "replications": 2}[table], id); n != 1 {
+			t.Errorf("the last change of %s %d does not fit its row", table, id)
+		}
+	}
+	// The same name with another type starts anew.
+	w.define("level", "text", nil)
+	w.ask("PATCH", path(routinesPath, one), `{"custom_fields":{"level":"high"}}`).want(t, 200, "")
+}
+
+func TestATypeCannotBeChangedAndAChoiceInUseCannotGo(t *testing.T) {
+	w := newWorld(t)
+	set := w.make(choicesPath, map[string]any{"name": "Tiers", "extra_choices": [][]string{{"gold", "Gold"}, {"iron", "Iron"}, {"tin", "Tin"}}})
+	one := w.define("s", "select", map[string]any{"choice_set": set})
+	w.define("m", "multiselect", map[string]any{"choice_set": set, "object_types": []string{"virtualization.cluster"}})
+	w.ask("PATCH", path(customPath, one), map[string]any{"type": "multiselect"}).want(t, 400, `{"type":["Changing the type of custom fields is not supported."]}`)
+	w.ask("PATCH", path(customPath, one), map[string]any{"type": "select"}).want(t, 200, "")
+	w.routine("r", map[string]any{"s": "gold"})
+	w.ask("PATCH", path(clustersPath, w.prodCluster), `{"custom_fields":{"m":["iron"]}}`).want(t, 200, "")
+	for choices, want := range map[string]string{
+		`[["iron","Iron"]]`: `{"__all__":["Cannot remove choice gold as there are Proxbox | backup routine objects which reference it."]}`,
+		`[["gold","Gold"]]`: `{"__all__":["Cannot remove choice iron as there are Virtualization | cluster objects which reference it."]}`,
+		`[]`:                `{"__all__":["Must define base or extra choices."]}`,
+	} {
+		w.ask("PATCH", path(choicesPath, set), `{"extra_choices":`+choices+`}`).want(t, 400, want)
+	}
+	w.ask("PATCH", path(choicesPath, set), `{"extra_choices":[["iron","Iron"],["gold","Gold!"],["brass",5]],"order_alphabetically":true}`).want(t, 200, "")
+	if got := fmt.Sprint(w.get(path(choicesPath, set)).json(t)["extra_choices"]); got != "[[brass 5] [gold Gold!] [iron Iron]]" {
+		t.Errorf("choices are %s", got)
+	}
+	w.ask("DELETE", path(choicesPath, set), nil).want(t, 409, fmt.Sprintf(`{"detail":"Unable to delete object. 2 dependent objects were found: S (%d), M (%d)"}`, one, one+1))
+}
+
+// Definitions are deleted, renamed and made while values are written: no request fails but for what it says, and no value is left without a definition.
+func TestDefinitionsChangeWhileValuesAreWritten(t *testing.T) {
+	w := newWorld(t)
+	var routines []int
+	for i := range 6 {
+		routines = append(routines, w.routine(fmt.Sprint("r", i), nil))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	for i, id := range routines {
+		wg.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				name := []string{"flip", "flop"}[(i+n)%2]
+				a := w.ask("PATCH", path(routinesPath, id), fmt.Sprintf(`{"custom_fields":{%q:%d}}`, name, n))
+				if a.status == 400 && strings.Contains(a.body, "does not exist for this object type") || a.status == 200 {
+					continue
+				}
+				t.Errorf("a write of a value: %d %s", a.status, a.body)
+				return
+			}
+		})
+	}
+	wg.Go(func() {
+		for i := 0; i < 8; i++ {
+			id := w.define("flip", "integer", map[string]any{"default": 100 + i})
+			w.ask("PATCH", path(customPath, id), `{"name":"flop"}`).want(t, 200, "")
+			w.get(routinesPath+"?cf_flop__gte=0&cf_flip=1").want(t, 200, "")
+			w.ask("DELETE", path(customPath, id), nil).want(t, 204, "")
+		}
+		cancel()
+	})
+	wg.Wait()
+	if n := w.exec(`SELECT count(*) FROM backup_routines WHERE custom_field_data <> '{}'`); n != 0 {
+		t.Errorf("%d routines have values without a definition", n)
+	}
+	// Each version has its change, and the last says what the row has.
+	bad := w.exec(`SELECT count(*) FROM backup_routines b JOIN LATERAL (SELECT count(*) AS n, max(version) AS last, (array_agg((postchange -> 'custom_fields')::jsonb ORDER BY version DESC))[1] AS held
+		FROM changes c WHERE c.object_type_id = 1 AND c.object_id = b.id) c ON true WHERE c.n <> b.version OR c.last <> b.version OR c.held <> b.custom_field_data`)
+	if bad != 0 {
+		t.Errorf("%d routines do not fit their changes", bad)
+	}
+}
+
+// A deletion waits for a write that has begun, and takes its value away.
+func TestADeletedDefinitionTakesValuesThatWereBeingWritten(t *testing.T) {
+	w := newWorld(t)
+	id, routine := w.define("owner", "text", nil), w.routine("r", nil)
+	held, release := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { // holds the endpoint, so that the write stops after it has read the definitions
+		err := postgres.InTx(t.Context(), w.pool, func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), "SELECT FROM endpoints FOR UPDATE")
+			close(held)
+			<-release
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	wg.Go(func() { w.ask("PATCH", path(routinesPath, routine), `{"custom_fields":{"owner":"me"}}`).want(t, 200, "") })
+	w.waits(1)
+	wg.Go(func() { w.ask("DELETE", path(customPath, id), nil).want(t, 204, "") })
+	w.waits(2)
+	close(release)
+	wg.Wait()
+	if got := w.exec(`SELECT count(*) FROM backup_routines WHERE custom_field_data = '{}' AND version = 3`); got != 1 {
+		t.Errorf("the routine has %s", w.trail(1, routine))
+	}
+}
+
+// waits until that many sessions wait for locks.
+func (s *server) waits(n int64) {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		if s.exec(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) >= n {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%d sessions never waited", n)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// TestRelogWorksInPieces changes more jobs than are in memory at once.
+func TestADefinitionReachesThousandsOfJobs(t *testing.T) {
+	w := newWorld(t)
+	w.exec(`INSERT INTO endpoints (name, domain, enabled) SELECT 'e' || n, 'e.example.com', false FROM generate_series(1, 20) n`)
+	w.exec(`INSERT INTO backup_routines (endpoint_id, job_id) SELECT 3 + n % 20, 'j' || n FROM generate_series(1, 2500) n`)
+	id := w.define("level", "integer", map[string]any{"default": 1})
+	if n := w.exec(`SELECT count(*) FROM backup_routines b JOIN changes c ON c.object_type_id = 1 AND c.object_id = b.id AND c.version = 2 AND c.time = b.last_updated AND c.endpoint_id = b.endpoint_id
+		WHERE b.version = 2 AND b.custom_field_data = '{"level": 1}' AND (c.postchange -> 'custom_fields')::jsonb = b.custom_field_data AND c.changed = '{custom_fields}' AND c.key = b.job_id`); n != 2500 {
+		t.Errorf("%d of 2500 routines have the default and a change that tells it", n)
+	}
+	w.ask("DELETE", path(customPath, id), nil).want(t, 204, "")
+	if n := w.exec(`SELECT count(*) FROM backup_routines WHERE version = 3 AND custom_field_data = '{}'`); n != 2500 {
+		t.Errorf("%d of 2500 routines lost the value", n)
+	}
+}
+
+func TestOptionsAndTheWholeListOfObjectsKnowCustomFields(t *testing.T) {
+	w := newWorld(t)
+	w.define("a", "text", nil)
+	var options struct {
+		Actions struct {
+			POST map[string]struct{ Type string }
+		}
+	}
+	if err := json.Unmarshal([]byte(w.ask("OPTIONS", routinesPath, nil).body), &options); err != nil || options.Actions.POST["custom_fields"].Type != "field" {
+		t.Errorf("OPTIONS says %v (%v)", options.Actions.POST["custom_fields"], err)
+	}
+	fields, err := w.api.Store.CustomFields(t.Context(), w.api.Store.Set.Get("backup-routines"))
+	if err != nil || len(fields) != 1 || fields[0].Name != "a" || !slices.Equal(fields[0].CustomFilters(), []string{"cf_a"}) {
+		t.Errorf("the definitions are %v (%v)", fields, err)
+	}
+	if fields, err = w.api.Store.CustomFields(t.Context(), w.api.Store.Set.Get("tags")); err != nil || fields != nil {
+		t.Errorf("tags have %v (%v)", fields, err)
+	}
+}
