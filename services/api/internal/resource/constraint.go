@@ -68,6 +68,48 @@ func (r *Resource) checkUnique(ctx context.Context, tx pgx.Tx, items []*item) er
 	return nil
 }
 
+// checkUniqueFields looks for other objects with the unique values of items that are refused already: as in NetBox, a value that must be unique by
+// itself is checked with the fields. Those of all other items are checked later, with the constraints over several fields.
+func (r *Resource) checkUniqueFields(ctx context.Context, tx pgx.Tx, items []*item) error {
+	batch := &pgx.Batch{}
+	var asked []func(taken bool)
+	for _, it := range items {
+		if it.in.errors.None() {
+			continue
+		}
+		id := int64(0)
+		if it.w != nil && it.w.Before != nil {
+			id = it.w.Before.ID
+		}
+		for _, u := range r.Unique {
+			f := r.fields[u.Fields[0]]
+			v, given := it.in.values[f.Name]
+			if _, ref := f.Kind.(Reference); ref || len(u.Fields) > 1 || !given || v == nil || v == any(unchanged{}) {
+				continue
+			}
+			batch.Queue("SELECT EXISTS (SELECT FROM "+r.Table+" t WHERE "+f.sql("t")+" = $1 AND t.id <> $2::bigint)", v, id)
+			asked = append(asked, func(taken bool) {
+				if taken {
+					r.taken(&it.in.errors, u)
+				}
+			})
+		}
+	}
+	if asked == nil {
+		return nil
+	}
+	results := tx.SendBatch(ctx, batch)
+	defer func() { _ = results.Close() }()
+	for _, answer := range asked {
+		var taken bool
+		if err := results.QueryRow().Scan(&taken); err != nil {
+			return fmt.Errorf("check unique values of %s: %w", r.Name, err)
+		}
+		answer(taken)
+	}
+	return nil
+}
+
 // key is the values of an object under the constraint; full is false if one is null, as nothing is equal to null.
 func (u Unique) key(o *Record) (key string, full bool) {
 	key = u.Constraint

@@ -50,6 +50,9 @@ func (r *Resource) save(ctx context.Context, tx pgx.Tx, scope Scope, items []*it
 		it.w.Origin = req.Actor.Origin
 		it.w.Origin.Message = it.in.message
 	}
+	if err := r.checkUniqueFields(ctx, tx, items); err != nil {
+		return nil, err
+	}
 	if err := r.validate(ctx, tx, good(items), req.Actor); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ func TestTagsAreCheckedAsNetBoxChecksThem(t *testing.T) {
 		{map[string]any{"name": "x", "slug": "x", "color": "aa14090"}, `{"color":["Enter a valid hexadecimal RGB color code.","Ensure this field has no more than 6 characters."]}`},
 		{map[string]any{"name": "x", "slug": "x", "weight": 32768}, `{"weight":["Ensure this value is less than or equal to 32767."]}`},
 		{map[string]any{"name": "Gold", "slug": "gold"}, `{"name":["tag with this name already exists."],"slug":["tag with this slug already exists."]}`},
+		{map[string]any{"name": "Gold", "slug": "other", "color": "zz"}, `{"color":["Enter a valid hexadecimal RGB color code."],"name":["tag with this name already exists."]}`},
 		{map[string]any{"name": "Gold", "slug": "other"}, `{"name":["tag with this name already exists."]}`},
 	} {
 		s.ask("POST", tagsPath, c.body).want(t, 400, c.want)
