@@ -36,7 +36,7 @@ func tokens(o Options) *resource.Resource {
 		Fields: fields(leadingCore(tokenDisplay), []resource.Field{
 			{Name: "version", Kind: resource.Integer{Check: tokenVersion}, Default: int64(2)},
 			{Name: "key", Kind: resource.Char{Max: 12}, Null: true, ReadOnly: true, Help: "v2 token identification key"},
-			{Name: "user", Kind: resource.Reference{To: Users, CascadeFrom: []string{Users}}, Help: "Whose token it is: by default, of whoever makes it. It stays."},
+			{Name: "user", Kind: resource.Reference{To: Users, CascadeFrom: []string{Users}}, Fixed: true, Help: "Whose token it is: by default, of whoever makes it. It stays."},
 			{Name: "description", Kind: resource.Char{Max: 200}, Blank: true},
 			{Name: "created", Kind: resource.DateTime{}, ReadOnly: true, Unlogged: true},
 			{Name: "expires", Kind: resource.DateTime{}, Null: true},
@@ -102,7 +102,6 @@ func (peppers tokenMaker) beforeSave(_ context.Context, w *resource.Write) error
 
 // keepToken refuses to make another token of one that exists.
 func keepToken(w *resource.Write) error {
-	w.After.Set("user", w.Before.Get("user")) // as in NetBox, other users are ignored
 	if w.Differs("version") {
 		w.Errors.Add("version", "The version of a token cannot be changed: make another token.")
 	}

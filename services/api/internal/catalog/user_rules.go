@@ -123,7 +123,7 @@ func superusersBeside(ctx context.Context, tx pgx.Tx, ids []int64) (left bool, e
 	return left, nil
 }
 
-// beforeDeleteUsers refuses to delete superusers who must stay. Journal entries of those who go stay, without their author.
+// beforeDeleteUsers refuses to delete superusers who must stay.
 func beforeDeleteUsers(ctx context.Context, d *resource.Deletion) error {
 	var superusers, active bool
 	const q = "SELECT coalesce(bool_or(is_superuser), false), coalesce(bool_or(is_superuser AND is_active), false) FROM users WHERE id = ANY($1::bigint[])"
@@ -147,9 +147,6 @@ func beforeDeleteUsers(ctx context.Context, d *resource.Deletion) error {
 		if !left {
 			return fault.Wrap(fault.Invalid, resource.Detail("Unable to delete object. "+lastSuperuser), "delete users")
 		}
-	}
-	if _, err := d.Tx.Exec(ctx, "UPDATE journal_entries SET created_by_id = NULL WHERE created_by_id = ANY($1::bigint[])", d.IDs); err != nil {
-		return fmt.Errorf("part journal entries from their authors: %w", err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 // Join tables of users, groups and permissions, each seen from both of its sides.
 var (
 	groupsOfUser       = resource.Link{Table: "user_groups", Own: "user_id", Other: "group_id"}
+	usersOfGroup       = resource.Link{Table: "user_groups", Own: "group_id", Other: "user_id"}
 	permissionsOfUser  = resource.Link{Table: "permission_users", Own: "user_id", Other: "permission_id"}
 	usersOfPermission  = resource.Link{Table: "permission_users", Own: "permission_id", Other: "user_id"}
 	permissionsOfGroup = resource.Link{Table: "permission_groups", Own: "group_id", Other: "permission_id"}
@@ -70,6 +71,7 @@ func groups() *resource.Resource {
 		Brief:  resource.Picks("id", "url", "display", "name", "description"),
 		Order:  []string{"name"},
 		Search: []string{"name", "description"},
+		More:   []resource.Field{{Name: "users", Kind: resource.References{To: Users, Via: usersOfGroup, Filter: "user"}}},
 		Unique: []resource.Unique{{Constraint: "groups_name_key", Fields: []string{"name"}}},
 	}
 }

@@ -35,6 +35,9 @@ func (r *Resource) readInput(body any, create, partial bool) *input {
 		if in.errors.has(f.Name) {
 			continue // the form says what is wrong with it
 		}
+		if f.Fixed && !create {
+			continue
+		}
 		if _, tags := f.Kind.(Tags); tags {
 			in.readTags(object, create)
 			continue

@@ -112,6 +112,7 @@ type Field struct {
 	Blank     bool // text may be empty
 	ReadOnly  bool
 	WriteOnly bool
+	Fixed     bool   // may be set at creation only; what updates say of it is ignored
 	Unlogged  bool   // no part of the flat state in the change log
 	Silent    bool   // its change alone is no change, and is not named among the changed fields
 	NullText  string // instead of "This field may not be null."
