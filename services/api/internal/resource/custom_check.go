@@ -168,6 +168,9 @@ func isoDate(v any) (any, string) {
 
 var isoTimeForm = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,6})\d{0,3})?(Z|z|[+-]\d{2}(?::?\d{2})?)?)?$`)
 
+// maxOffset is how far a zone may be from UTC, in seconds: Postgres compares no time of a zone farther away.
+const maxOffset = 16 * 3600
+
 // isoTime brings a time into the form that NetBox shows: with its zone as it was given, if it was.
 func isoTime(v any) (any, string) {
 	const invalid = "Date and time values must be in ISO 8601 format (YYYY-MM-DD HH:MM:SS)."
@@ -202,7 +205,8 @@ func isoTime(v any) (any, string) {
 	if zone != "" {
 		layout = time.RFC3339
 	}
-	if t, err := time.Parse(layout, out); err != nil || t.Year() < 1 {
+	t, err := time.Parse(layout, out)
+	if _, offset := t.Zone(); err != nil || t.Year() < 1 || max(offset, -offset) >= maxOffset {
 		return nil, invalid
 	}
 	return out, ""

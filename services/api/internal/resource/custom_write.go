@@ -94,9 +94,7 @@ func (in *input) mergeCustom(before *Record) json.RawMessage {
 		values = decodeCustom(before.values[f.Name])
 	}
 	given, _ := in.values[f.Name].(customInput)
-	for name, v := range given {
-		values[name] = v
-	}
+	maps.Copy(values, given)
 	return marshal(values)
 }
 
