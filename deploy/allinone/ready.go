@@ -86,7 +86,7 @@ func (s *Stack) firstUser(ctx context.Context, r *Ready) error {
 	if err != nil {
 		return err
 	}
-	first, err := admin.CreateUser(ctx, pool, admin.NewUser{Name: "admin", Password: seal.Secret(password), Superuser: true})
+	first, err := admin.CreateUser(ctx, pool, admin.NewUser{Name: "admin", Email: "admin@example.com", Password: seal.Secret(password), Superuser: true})
 	if err != nil {
 		return err
 	}

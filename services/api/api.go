@@ -167,6 +167,8 @@ func (c Config) sessions() map[string]string {
 	milliseconds := func(d time.Duration) string { return strconv.FormatInt(max(0, d.Milliseconds()), 10) }
 	return map[string]string{
 		"statement_timeout": milliseconds(c.StatementTimeout), "idle_in_transaction_session_timeout": milliseconds(idleTimeout), "jit": "off", "work_mem": "16MB",
+		// Pages are put together of ordered parts, one after the other: workers would mix them.
+		"max_parallel_workers_per_gather": "0",
 	}
 }
 

@@ -17,10 +17,13 @@ type plan struct {
 
 	index   map[string]int
 	aliases map[string]string
-	prefix  string // of the aliases
+	loose   map[string]bool // aliases whose row may be missing
+	prefix  string          // of the aliases
 }
 
-func newPlan() *plan { return &plan{index: map[string]int{}, aliases: map[string]string{}} }
+func newPlan() *plan {
+	return &plan{index: map[string]int{}, aliases: map[string]string{}, loose: map[string]bool{}}
+}
 
 // inner returns a plan for a query within this one, whose aliases are others.
 func (p *plan) inner() *plan {
@@ -41,7 +44,7 @@ func (p *plan) value(expr string) int {
 
 // join asks for the row that the reference f of the table alias refers to, and returns its alias.
 func (p *plan) join(alias string, f *Field, to *Resource) string {
-	return p.joinWith(f.sql(alias), to, p.sure == nil || !p.sure(f))
+	return p.joinWith(f.sql(alias), to, p.loose[alias] || p.sure == nil || !p.sure(f))
 }
 
 // joinOn asks for the row of a resource with the id that an expression gives, if there is one, and returns its alias.
@@ -56,7 +59,7 @@ func (p *plan) joinWith(id string, to *Resource, outer bool) string {
 		kind = "LEFT JOIN "
 	}
 	p.joins = append(p.joins, kind+to.Table+" "+a+" ON "+a+".id = "+id)
-	p.aliases[id] = a
+	p.aliases[id], p.loose[a] = a, outer
 	return a
 }
 

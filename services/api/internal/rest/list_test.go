@@ -131,6 +131,8 @@ func TestFiltersFindWhatTheyAskFor(t *testing.T) {
 		{routinesPath, "ordering=keep_daily,-job_id", "job-1@prod job-1@lab job-2@prod job-10@prod JOB-1@prod job_%@prod"},
 		{routinesPath, "ordering=-keep_last", "job-1@prod job-10@prod JOB-1@prod job_%@prod job-1@lab job-2@prod"},
 		{routinesPath, "ordering=-endpoint,job_id", "job_%@prod job-1@prod JOB-1@prod job-10@prod job-2@prod job-1@lab"},
+		{routinesPath, "ordering=node,-job_id", "job-1@lab job-1@prod job-10@prod job-2@prod JOB-1@prod job_%@prod"},
+		{routinesPath, "ordering=-node,job_id", "job_%@prod JOB-1@prod job-2@prod job-10@prod job-1@prod job-1@lab"},
 		{routinesPath, "ordering=display,bogus,id__x", all},
 		{replsPath, "ordering=virtual_machine,-replication_id", "7-0 100-0@lab 100-1@prod 100-0@prod"},
 	} {
