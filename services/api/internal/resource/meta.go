@@ -23,8 +23,8 @@ type namedMeta struct {
 func (f *Field) describe(r *Resource) meta {
 	m := f.Kind.meta(r, f)
 	m.Required, m.ReadOnly, m.Label, m.Help = f.Required, f.ReadOnly, f.label(), f.Help
-	if f.ReadOnly {
-		m.Min, m.Max = nil, nil
+	if f.ReadOnly { // nothing can be chosen
+		m.Min, m.Max, m.Choices = nil, nil, nil
 	}
 	return m
 }
