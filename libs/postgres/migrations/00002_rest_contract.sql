@@ -149,6 +149,8 @@ CREATE INDEX journal_entries_user ON journal_entries (created_by_id) WHERE creat
 COMMENT ON TABLE journal_entries IS 'owner: api. Entries go with their object.';
 
 CREATE INDEX changes_object ON changes (object_type_id, object_id, time DESC);
+-- Changes of syncs, which are nearly all, have no user: writing them costs nothing more.
+CREATE INDEX changes_user ON changes (user_id, time DESC, id DESC) WHERE user_id IS NOT NULL;
 
 -- Filters of jobs by the number of a guest -----------------------------------------------------------------------------------------------
 

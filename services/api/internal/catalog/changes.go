@@ -40,7 +40,7 @@ func objectChanges(words typeWords) *resource.Resource {
 			{Name: "related_object_type", Expr: "NULL::integer", Kind: resource.ObjectType{}},
 			{Name: "related_object_id", Expr: "NULL::integer", Kind: resource.Integer{}},
 		},
-		Order:  []string{"-time"},
+		Order:  []string{"-time", "-id"}, // a sync has one time for all that it changes
 		Search: []string{"user_name", "object_repr", "message"},
 	}
 	for i := range r.Fields {

@@ -38,7 +38,7 @@ func journalEntries(words typeWords) *resource.Resource {
 			{Name: "last_updated", Kind: resource.DateTime{Stamp: true}, ReadOnly: true, Unlogged: true},
 		}...),
 		Brief:  resource.Picks("id", "url", "display", "created"),
-		Order:  []string{"-created"},
+		Order:  []string{"-created", "-id"},
 		Search: []string{"comments"},
 		Hooks:  resource.Hooks{BeforeAll: journal{words}.check},
 	}

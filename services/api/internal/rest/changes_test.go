@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -145,4 +147,53 @@ func TestObjectTypesAreTheResources(t *testing.T) {
 	s.get(typesPath+"1/").want(t, 200, "")
 	s.ask("POST", typesPath, map[string]any{}).want(t, 405, "")
 	s.get(changesPath).want(t, 403, "")
+}
+
+func TestTheChangeLogIsSeenByPermissionAlone(t *testing.T) {
+	w := newWorld(t)
+	user := w.newUser("auditor", false)
+	admin, auditor := w.token, w.newToken(user, true)
+	see := func(want int) {
+		t.Helper()
+		w.token = auditor
+		defer func() { w.token = admin }()
+		w.get(changesPath).want(t, want, "")
+		w.get(changesPath+"1/").want(t, want, "")
+		w.ask("POST", changesPath, map[string]any{}).want(t, 403, "") // permission comes before the question whether there is such a method
+	}
+	see(403)
+	w.make("/api/users/permissions/", map[string]any{"name": "audit", "object_types": []string{"core.objectchange"}, "actions": []string{"view"}, "users": []any{user}})
+	see(200)
+}
+
+// The list is walked by its index, however long the log and whatever the number of changes that a sync made at one time.
+func TestTheChangeLogIsReadByItsIndex(t *testing.T) {
+	w := newWorld(t)
+	w.exec(`INSERT INTO changes (time, object_type_id, object_id, action, cause, request_id) SELECT now() - n / 1000 * interval '1 minute', 1, n, 'update', 'sync', gen_random_uuid() FROM generate_series(1, 20000) n`)
+	if _, err := w.pool.Exec(t.Context(), "ANALYZE changes"); err != nil {
+		t.Fatal(err)
+	}
+	var plan strings.Builder
+	rows, err := w.pool.Query(t.Context(), "EXPLAIN SELECT t.id FROM changes t ORDER BY t.time DESC, t.id DESC, t.id LIMIT 50")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var line string
+	if _, err := pgx.ForEachRow(rows, []any{&line}, func() error { plan.WriteString(line + "\n"); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(plan.String(), "Sort") || !strings.Contains(plan.String(), "changes_time") {
+		t.Errorf("the plan is\n%s", plan.String())
+	}
+	seen := map[any]bool{}
+	for next := changesPath + "?limit=1000&fields=id"; next != ""; {
+		page := w.get(next).json(t)
+		for _, o := range page["results"].([]any) {
+			seen[o.(map[string]any)["id"]] = true
+		}
+		next, _ = page["next"].(string)
+	}
+	if n := w.exec("SELECT count(*) FROM changes"); int(n) != len(seen) {
+		t.Errorf("the pages have %d of %d changes", len(seen), n)
+	}
 }
