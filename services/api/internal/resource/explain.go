@@ -3,9 +3,32 @@ package resource
 import (
 	"context"
 	"errors"
+	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
+
+// refuse adds to an error about some filters what is wrong with others that only the database knows: NetBox tells all at once.
+func (s *Store) refuse(ctx context.Context, q *query, err error) error {
+	if q == nil || len(q.checks) == 0 {
+		return err
+	}
+	batch := &pgx.Batch{}
+	for i := range q.checks {
+		q.checks[i].queue(batch)
+	}
+	results := s.Pool.SendBatch(ctx, batch)
+	for i := range q.checks {
+		if err := q.checks[i].read(results, q); err != nil {
+			return errors.Join(refused(err), results.Close())
+		}
+	}
+	if err := results.Close(); err != nil {
+		return fmt.Errorf("look up what filters name: %w", err)
+	}
+	return q.errors.Err()
+}
 
 const invalidRegex = "Enter a valid regular expression."
 

@@ -44,7 +44,7 @@ func (s *Store) Export(ctx context.Context, r *Resource, actor Actor, at Address
 	}
 	p, q, err := r.ask(scope, custom, params, Limits{})
 	if err != nil {
-		return nil, err
+		return nil, s.refuse(ctx, q, err)
 	}
 	tx, err := s.Pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {

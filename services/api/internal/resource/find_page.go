@@ -2,8 +2,8 @@ package resource
 
 import "strings"
 
-// walkRows is how far into a list its order is walked row by row. Beyond, rows are skipped by the counts of groups where the order allows that.
-const walkRows = 2000
+// defaultWalk is how far into a list its order is walked row by row. Beyond, rows are skipped by the counts of groups where the order allows that.
+const defaultWalk = 2000
 
 // findSQL makes one statement of the count and the ids of a page, in order, so that both see the same rows. What objects show is read afterwards, for
 // the rows of the page alone.
@@ -14,7 +14,7 @@ func findSQL(q *query, p page, ordering string) string {
 		return "SELECT 0::bigint, " + idList(r.walkSQL(q, p, []term{{path: []*Field{r.fields["id"]}}}))
 	}
 	terms := r.order(ordering)
-	if lead, n := leading(terms); lead != nil && p.limit > 0 && p.offset > walkRows {
+	if lead, n := leading(terms); lead != nil && p.limit > 0 && p.offset > p.walk {
 		return r.skipSQL(q, p, terms, lead, n)
 	}
 	return "SELECT (SELECT count(*) FROM " + r.Table + " t" + q.whereSQL() + "), " + idList(r.walkSQL(q, p, terms))

@@ -44,7 +44,7 @@ func (s *Store) List(ctx context.Context, r *Resource, actor Actor, at Address, 
 	}
 	p, q, sql, err := r.prepare(scope, custom, params, s.Limits)
 	if err != nil {
-		return nil, err
+		return nil, s.refuse(ctx, q, err)
 	}
 	found, err := s.fetch(ctx, q, sql, r.plan(r.shape(sel)), at)
 	if err != nil {
@@ -61,12 +61,12 @@ func (s *Store) List(ctx context.Context, r *Resource, actor Actor, at Address, 
 // prepare reads the parameters of a list request, and returns the statement that finds its page.
 func (r *Resource) prepare(scope Scope, custom map[string]filter, params url.Values, limits Limits) (p page, q *query, sql string, err error) {
 	if p, q, err = r.ask(scope, custom, params, limits); err != nil {
-		return p, nil, "", err
+		return p, q, "", err
 	}
 	return p, q, findSQL(q, p, lastOf(params["ordering"])), nil
 }
 
-// ask reads which rows a list request is about.
+// ask reads which rows a list request is about. With an error about filters comes the query of them all the same: see refuse.
 func (r *Resource) ask(scope Scope, custom map[string]filter, params url.Values, limits Limits) (p page, q *query, err error) {
 	if p, err = readPage(params, limits); err != nil {
 		return p, nil, err
@@ -75,7 +75,7 @@ func (r *Resource) ask(scope Scope, custom map[string]filter, params url.Values,
 	q.filter(params)
 	q.search(params["q"])
 	if err := q.errors.Err(); err != nil {
-		return p, nil, err
+		return p, q, err
 	}
 	q.within(scope)
 	return p, q, nil

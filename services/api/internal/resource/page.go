@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"math"
 	"net/url"
 	"slices"
@@ -12,18 +13,20 @@ import (
 type Limits struct {
 	Default int // rows of a page for which no limit is given
 	Max     int // rows of any page; 0: no bound
+	Walk    int // rows into a list up to which it is walked row by row, deeper pages are found by counts; 0: 2000
 }
 
 // page is which rows of a list a client asks for.
 type page struct {
 	limit, offset int // limit 0: all rows
+	walk          int
 	cursor        bool
 	start         int64
 }
 
 // readPage reads limit, offset and start. Bad limits and offsets are the default, as in NetBox; a bad start is an error.
 func readPage(params url.Values, l Limits) (page, error) {
-	p := page{limit: l.Default, offset: natural(lastOf(params["offset"]), 0)}
+	p := page{limit: l.Default, offset: natural(lastOf(params["offset"]), 0), walk: cmp.Or(l.Walk, defaultWalk)}
 	if l.Max > 0 {
 		p.limit = min(p.limit, l.Max)
 	}
