@@ -38,30 +38,30 @@ func (c CustomValues) Fill(ctx context.Context, types []string, name string, val
 	if v == nil {
 		return nil
 	}
-	return c.edit(ctx, types, "NOT %s ? $1", name, func(values map[string]any) { values[name] = v })
+	return c.edit(ctx, types, "NOT %s ? $1", name, true, func(values map[string]any) { values[name] = v })
 }
 
 // Remove takes the value from all objects of the types.
 func (c CustomValues) Remove(ctx context.Context, types []string, name string) error {
-	return c.edit(ctx, types, "%s ? $1", name, func(values map[string]any) { delete(values, name) })
+	return c.edit(ctx, types, "%s ? $1", name, false, func(values map[string]any) { delete(values, name) })
 }
 
 // Rename moves the values of all objects of the types to another name.
 func (c CustomValues) Rename(ctx context.Context, types []string, from, to string) error {
-	return c.edit(ctx, types, "%s ? $1", from, func(values map[string]any) {
+	return c.edit(ctx, types, "%s ? $1", from, false, func(values map[string]any) {
 		values[to] = values[from]
 		delete(values, from)
 	})
 }
 
-func (c CustomValues) edit(ctx context.Context, types []string, where, name string, apply func(map[string]any)) error {
+func (c CustomValues) edit(ctx context.Context, types []string, where, name string, everywhere bool, apply func(map[string]any)) error {
 	resources, err := c.have(types)
 	if err != nil {
 		return err
 	}
 	for _, r := range resources {
 		err := r.Relog(ctx, c.Tx, c.Origin, Edit{
-			Where: fmt.Sprintf(where, r.custom.sql("t")), Args: []any{name}, Columns: []string{r.custom.Name},
+			Where: fmt.Sprintf(where, r.custom.sql("t")), Args: []any{name}, Columns: []string{r.custom.Name}, Everywhere: everywhere,
 			Apply: func(o *Record) {
 				values := decodeCustom(o.values[r.custom.Name])
 				apply(values)

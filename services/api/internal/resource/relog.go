@@ -21,6 +21,8 @@ type Edit struct {
 	Args  []any
 	// Apply turns an object into what it becomes.
 	Apply func(o *Record)
+	// Everywhere locks all endpoints: objects that a sync makes meanwhile are found too.
+	Everywhere bool
 	// Columns names JSON fields that Apply changes. What else it changes, tags, is written by the caller: after the edit, since objects are read
 	// as they are before.
 	Columns []string
@@ -47,6 +49,11 @@ func (r *Resource) Relog(ctx context.Context, tx pgx.Tx, origin change.Origin, e
 // lockFound locks the endpoints of the objects that an edit finds, and returns the ids of the objects, which are all there are by then.
 func (r *Resource) lockFound(ctx context.Context, tx pgx.Tx, e Edit) ([]int64, error) {
 	locked := map[int64]bool{}
+	if e.Everywhere {
+		if _, err := tx.Exec(ctx, "SELECT FROM endpoints ORDER BY id FOR NO KEY UPDATE"); err != nil {
+			return nil, err
+		}
+	}
 	for range 10 {
 		rows, err := tx.Query(ctx, "SELECT t.id::bigint, coalesce("+r.endpointSQL("t")+", 0)::bigint FROM "+r.Table+" t WHERE "+e.Where+" ORDER BY t.id", e.Args...)
 		if err != nil {

@@ -62,6 +62,7 @@ type common struct {
 	seen        *bool
 	staleSince  **time.Time
 	lastUpdated *time.Time
+	custom      *json.RawMessage
 }
 
 const (
@@ -131,9 +132,14 @@ func (w *writer[R, S]) create(ctx context.Context, fresh []int, jobs []entry) er
 	if err != nil {
 		return fmt.Errorf("take %d ids: %w", len(fresh), err)
 	}
+	custom, err := w.run.q.CustomFieldDefaults(ctx, int32(w.table.objectType()))
+	if err != nil {
+		return fmt.Errorf("read the defaults of custom fields: %w", err)
+	}
 	rows := make([]R, len(fresh))
 	for i, job := range fresh {
 		rows[i] = w.table.blank(ids[i])
+		*w.table.common(&rows[i]).custom = custom
 		if err := w.mirror(&rows[i], job, jobs[job].hash); err != nil {
 			return err
 		}

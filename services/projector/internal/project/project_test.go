@@ -295,3 +295,19 @@ func TestTheChangeLogHoldsFlatStates(t *testing.T) {
 		t.Errorf("the replication is called %q", repr)
 	}
 }
+
+func TestNewJobsBeginWithTheDefaultsOfCustomFields(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	e := l.endpoint("lab")
+	l.apply(routinesOf(e, routine("before")))
+	l.exec(`INSERT INTO custom_fields (id, name, type, "default") VALUES (1, 'level', 'integer', '3'), (2, 'owner', 'text', NULL), (3, 'plan', 'json', 'null'), (4, 'site', 'text', '"x"')`)
+	l.exec(`INSERT INTO custom_field_object_types VALUES (1, 1), (2, 1), (3, 1), (4, 4), (4, 2)`)
+	l.apply(routinesOf(e, routine("before"), routine("after")))
+	got := all[string](l, `SELECT concat_ws(' ', b.job_id, b.custom_field_data, c.postchange -> 'custom_fields') FROM backup_routines b JOIN changes c ON c.object_type_id = 1 AND c.object_id = b.id ORDER BY 1`)
+	equal(l, "custom fields", got, []string{`after {"level": 3} {"level":3}`, `before {} {}`})
+	l.exec(`INSERT INTO nodes (endpoint_id, name) VALUES ($1, 'n')`, e)
+	if got := one[string](l, `SELECT custom_field_data::text FROM nodes WHERE name = 'n'`); got != `{"site": "x"}` {
+		t.Errorf("a new node has %s", got)
+	}
+}

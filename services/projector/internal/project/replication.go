@@ -2,7 +2,6 @@ package project
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/proxops/proxops/libs/change"
@@ -67,7 +66,7 @@ func (t *replications) ids(ctx context.Context, n int) ([]int32, error) {
 }
 
 func (t *replications) blank(id int32) store.Replication {
-	return store.Replication{ID: id, EndpointID: &t.run.endpoint, Created: t.run.now, CustomFieldData: json.RawMessage("{}")}
+	return store.Replication{ID: id, EndpointID: &t.run.endpoint, Created: t.run.now}
 }
 
 func (t *replications) resolve(ctx context.Context, jobs []int) error {
@@ -125,7 +124,7 @@ func (t *replications) mirror(row *store.Replication, job int) error {
 func (t *replications) common(row *store.Replication) common {
 	return common{
 		id: &row.ID, version: &row.Version, key: &row.ReplicationID, status: &row.Status, hash: &row.ContentHash, seen: &row.Seen,
-		staleSince: &row.StaleSince, lastUpdated: &row.LastUpdated,
+		staleSince: &row.StaleSince, lastUpdated: &row.LastUpdated, custom: &row.CustomFieldData,
 	}
 }
 

@@ -2,7 +2,6 @@ package project
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -59,7 +58,7 @@ func (t *routines) ids(ctx context.Context, n int) ([]int32, error) {
 }
 
 func (t *routines) blank(id int32) store.BackupRoutine {
-	return store.BackupRoutine{ID: id, EndpointID: t.run.endpoint, Created: t.run.now, CustomFieldData: json.RawMessage("{}")}
+	return store.BackupRoutine{ID: id, EndpointID: t.run.endpoint, Created: t.run.now}
 }
 
 func (t *routines) resolve(ctx context.Context, jobs []int) error {
@@ -142,7 +141,7 @@ func (t *routines) mirror(row *store.BackupRoutine, job int) error {
 func (t *routines) common(row *store.BackupRoutine) common {
 	return common{
 		id: &row.ID, version: &row.Version, key: &row.JobID, status: &row.Status, nextRun: &row.NextRun, hash: &row.ContentHash,
-		seen: &row.Seen, staleSince: &row.StaleSince, lastUpdated: &row.LastUpdated,
+		seen: &row.Seen, staleSince: &row.StaleSince, lastUpdated: &row.LastUpdated, custom: &row.CustomFieldData,
 	}
 }
 

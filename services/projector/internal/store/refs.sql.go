@@ -7,6 +7,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 )
 
 const clusterCreate = `-- name: ClusterCreate :one
@@ -20,6 +21,18 @@ func (q *Queries) ClusterCreate(ctx context.Context, name string, endpointID int
 	var id int32
 	err := row.Scan(&id)
 	return id, err
+}
+
+const customFieldDefaults = `-- name: CustomFieldDefaults :one
+SELECT custom_field_defaults($1)::jsonb AS custom_fields
+`
+
+// What a new object of a type has in its custom fields.
+func (q *Queries) CustomFieldDefaults(ctx context.Context, objectType int32) (json.RawMessage, error) {
+	row := q.db.QueryRow(ctx, customFieldDefaults, objectType)
+	var custom_fields json.RawMessage
+	err := row.Scan(&custom_fields)
+	return custom_fields, err
 }
 
 const guestPlaceholders = `-- name: GuestPlaceholders :many

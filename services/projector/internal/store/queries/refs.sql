@@ -37,3 +37,7 @@ SELECT id, vmid, name, node_id FROM virtual_machines WHERE cluster_id = @cluster
 INSERT INTO virtual_machines (cluster_id, vmid, name, status, present, placeholder)
 SELECT @cluster_id, x.vmid, 'VM ' || x.vmid, 'offline', false, true FROM (SELECT unnest(@vmids::bigint[]) AS vmid) x
 RETURNING id, vmid, name;
+
+-- name: CustomFieldDefaults :one
+-- What a new object of a type has in its custom fields.
+SELECT custom_field_defaults(@object_type)::jsonb AS custom_fields;
