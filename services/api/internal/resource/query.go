@@ -39,7 +39,8 @@ func (q *query) arg(v any) string {
 	return "$" + strconv.Itoa(len(q.args))
 }
 
-func (q *query) cond(sql string) { q.where = append(q.where, sql) }
+// cond adds a condition. In parentheses none can undo another, which may be all that keeps objects out of sight.
+func (q *query) cond(sql string) { q.where = append(q.where, "("+sql+")") }
 
 func (q *query) fail(param string, messages ...string) { q.errors.Add(param, messages...) }
 

@@ -116,6 +116,26 @@ func endpointOne(w *world, prod, lab1, lab2 int) []int {
 	return []int{}
 }
 
+func TestEveryWayToListKeepsToThePermission(t *testing.T) {
+	w := newWorld(t)
+	prod, lab1, lab2 := w.threeJobs()
+	token := w.as("lab", "view", `[{"endpoint__name": "lab", "job_id": "job-1"}, {"job_id": "job_2"}]`)
+	for query, want := range map[string][]int{
+		"": {lab2, lab1}, "start=0": {lab1, lab2}, "start=0&limit=1": {lab1}, "limit=1&offset=1": {lab1}, "ordering=-node,-id": {lab2, lab1}, "limit=0&ordering=id": {lab1, lab2},
+		"limit=1&offset=2": {}, "endpoint=" + fmt.Sprint(w.prod): {}, "q=job": {lab2, lab1}, "job_id=job-1&job_id=job_2": {lab2, lab1}, "tag__n=alpha": {lab2}, "brief=1": {lab2, lab1}, "vmid=1": {lab2, lab1},
+		"id=" + fmt.Sprint(prod): {}, "node=null&limit=1": {lab2}, "job_id__n=job-1": {lab2}, "limit=2&offset=5000&ordering=node": {},
+	} {
+		got := []int{}
+		for _, o := range w.ask("GET", routinesPath+"?"+query, nil, "Authorization", token).results(t) {
+			got = append(got, int(o["id"].(float64)))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", query, got, want)
+		}
+	}
+	w.ask("GET", routinesPath+"?export=csv&fields=id&ordering=id", nil, "Authorization", token).want(t, 200, fmt.Sprintf("id\r\n%d\r\n%d\r\n", lab1, lab2))
+}
+
 func TestConstraintsAreCheckedBeforeTheyAreSaved(t *testing.T) {
 	s := serve(t)
 	routines := s.api.Store.Set.Get("backup-routines")
