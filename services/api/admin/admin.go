@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -41,13 +41,10 @@ type NewUser struct {
 	Superuser bool
 }
 
-// maxUsername is NetBox's bound.
-const maxUsername = 150
-
 // CreateUser makes a user. A name that is taken is fault.Conflict.
 func CreateUser(ctx context.Context, pool *pgxpool.Pool, u NewUser) (User, error) {
-	if u.Name == "" || len(u.Name) > maxUsername || strings.ContainsAny(u.Name, " \t\r\n\x00") {
-		return User{}, fault.New(fault.Invalid, "create user %q: a name of 1 to %d characters without blanks is needed", u.Name, maxUsername)
+	if u.Name == "" || utf8.RuneCountInString(u.Name) > auth.MaxUsername || auth.CheckUsername(u.Name) != "" {
+		return User{}, fault.New(fault.Invalid, "create user %q: a name of 1 to %d letters, numbers and @.+-_ is needed", u.Name, auth.MaxUsername)
 	}
 	hash := ""
 	if u.Password != "" {

@@ -102,7 +102,7 @@ func (q *Queries) UserList(ctx context.Context) ([]User, error) {
 }
 
 const userSetPassword = `-- name: UserSetPassword :execrows
-UPDATE users SET password_hash = $1 WHERE username = $2
+UPDATE users SET password_hash = $1, last_updated = greatest(clock_timestamp(), last_updated + interval '1 microsecond') WHERE username = $2
 `
 
 func (q *Queries) UserSetPassword(ctx context.Context, passwordHash string, username string) (int64, error) {

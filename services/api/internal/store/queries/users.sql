@@ -7,7 +7,7 @@ VALUES (@username, @password_hash, @email, @is_superuser)
 RETURNING *;
 
 -- name: UserSetPassword :execrows
-UPDATE users SET password_hash = @password_hash WHERE username = @username;
+UPDATE users SET password_hash = @password_hash, last_updated = greatest(clock_timestamp(), last_updated + interval '1 microsecond') WHERE username = @username;
 
 -- name: UserList :many
 SELECT * FROM users ORDER BY username;
