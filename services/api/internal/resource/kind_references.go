@@ -26,17 +26,19 @@ func (k References) encode(p *plan, r *Resource, alias string, _ *Field, shape S
 	inner := p.inner()
 	at := inner.prefix + "t"
 	object := inner.object(to, at, shape)
-	order := ""
+	order := make([]string, 0, len(to.Order)+1)
 	for _, name := range to.Order {
 		bare, down := strings.CutPrefix(name, "-")
-		if order += to.fields[bare].sql(at); down {
-			order += " DESC"
+		term := to.fields[bare].sql(at)
+		if down {
+			term += " DESC"
 		}
-		order += ", "
+		order = append(order, term)
 	}
+	order = append(order, at+".id")
 	l := inner.prefix + linkAlias
 	i := p.value("ARRAY(SELECT ROW(" + inner.columnSQL() + ") FROM " + k.Via.Table + " " + l + " JOIN " + to.Table + " " + at + " ON " + at + ".id = " + l + "." + k.Via.Other +
-		" " + inner.joinSQL() + " WHERE " + l + "." + k.Via.Own + " = " + alias + ".id ORDER BY " + order + at + ".id)")
+		" " + inner.joinSQL() + " WHERE " + l + "." + k.Via.Own + " = " + alias + ".id ORDER BY " + strings.Join(order, ", ") + ")")
 	return func(b []byte, row *Row) []byte {
 		b = append(b, '[')
 		for n, vals := range decodeRecords(row.Vals[i]) {

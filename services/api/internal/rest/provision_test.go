@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -23,9 +24,7 @@ const (
 func (s *server) person(name string, more map[string]any) int {
 	s.t.Helper()
 	body := map[string]any{"username": name, "password": goodPassword}
-	for k, v := range more {
-		body[k] = v
-	}
+	maps.Copy(body, more)
 	return s.make(usersPath, body)
 }
 
