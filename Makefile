@@ -53,6 +53,7 @@ fuzz: ## run each fuzz target for FUZZTIME (default 10s)
 .PHONY: bench
 bench: ## print ratios to floors measured in the same run
 	cd services/projector && go test -run='^$$' -bench=. -benchtime=1x -timeout 30m ./internal/project ./internal/relay
+	cd services/api && go test -run='^$$' -bench=Lists -benchtime=1x -timeout 30m .
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint $(TOOLS)/buf ## find bugs and broken boundaries

@@ -42,8 +42,10 @@ func TestUsersGroupsAndPermissionsAreRefusedWithNetBoxsTexts(t *testing.T) {
 		{permissionsPath, `{}`, `{"name":` + required + `,"object_types":` + required + `,"actions":` + required + `}`},
 		{permissionsPath, permission(`"actions":[]`), `{"actions":["This list may not be empty."]}`},
 		{permissionsPath, permission(`"actions":"view"`), `{"actions":["Expected a list of items but got type \"str\"."]}`},
-		{permissionsPath, permission(`"actions":["view",{},null,"","` + strings.Repeat("a", 31) + `"]`),
-			`{"actions":{"1":["Not a valid string."],"2":["This field may not be null."],"3":["This field may not be blank."],"4":["Ensure this field has no more than 30 characters."]}}`},
+		{
+			permissionsPath, permission(`"actions":["view",{},null,"","` + strings.Repeat("a", 31) + `"]`),
+			`{"actions":{"1":["Not a valid string."],"2":["This field may not be null."],"3":["This field may not be blank."],"4":["Ensure this field has no more than 30 characters."]}}`,
+		},
 		{permissionsPath, permission(`"actions":["view"],"constraints":"id=1"`), `{"constraints":["Constraints must be null, an object of lookups and values, or a list of such objects."]}`},
 		{permissionsPath, permission(`"actions":["view"],"constraints":[{"id":1},2]`), `{"constraints":["Constraints must be null, an object of lookups and values, or a list of such objects."]}`},
 	} {

@@ -177,7 +177,9 @@ func TestADeletedDefinitionTakesValuesThatWereBeingWritten(t *testing.T) {
 		}
 	})
 	<-held
-	wg.Go(func() { w.ask("PATCH", path(routinesPath, routine), `{"custom_fields":{"owner":"me"}}`).want(t, 200, "") })
+	wg.Go(func() {
+		w.ask("PATCH", path(routinesPath, routine), `{"custom_fields":{"owner":"me"}}`).want(t, 200, "")
+	})
 	w.waits(1)
 	wg.Go(func() { w.ask("DELETE", path(customPath, id), nil).want(t, 204, "") })
 	w.waits(2)

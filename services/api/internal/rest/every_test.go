@@ -1,17 +1,10 @@
 package rest_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/proxops/proxops/libs/pgtest"
 )
 
 // TestEveryFilterAndOrderOfEveryResourceIsGoodSQL asks each list for each of its parameters with values of every kind: none may fail inside.
@@ -109,55 +102,4 @@ func stable(t *testing.T, body string) string {
 	}
 	_, after, _ = strings.Cut(after, `"`)
 	return before + after
-}
-
-// counter counts the statements that a pool sends.
-type counter struct{ n atomic.Int32 }
-
-func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	c.n.Add(1)
-	return ctx
-}
-func (*counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (c *counter) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-func (c *counter) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) { c.n.Add(1) }
-func (*counter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)       {}
-
-func TestAPageCostsTheSameStatementsWhateverItsLength(t *testing.T) {
-	cfg, err := pgxpool.ParseConfig(pgtest.URL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &counter{}
-	cfg.ConnConfig.Tracer = c
-	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	s := serveOn(t, pool)
-	s.exec(`INSERT INTO endpoints (name, domain) SELECT 'e' || n, 'e.example.com' FROM generate_series(1, 5) n`)
-	s.exec(`INSERT INTO clusters (name) VALUES ('c')`)
-	s.exec(`INSERT INTO nodes (endpoint_id, name) SELECT n, 'n' FROM generate_series(1, 5) n`)
-	s.exec(`INSERT INTO tags (name, slug) SELECT 't' || n, 't' || n FROM generate_series(1, 5) n`)
-	s.exec(`INSERT INTO backup_routines (endpoint_id, job_id, node_id) SELECT 1 + n % 5, 'j' || n, 1 + n % 5 FROM generate_series(1, 500) n`)
-	s.exec(`INSERT INTO tagged_items SELECT 1, n, 1 + n % 5 FROM generate_series(1, 500) n`)
-	cost := func(query string) int32 {
-		s.get(routinesPath + "?" + query) // prepares its statements
-		before := c.n.Load()
-		if rows := len(s.get(routinesPath + "?" + query).results(t)); rows == 0 {
-			t.Errorf("?%s: no rows", query)
-		}
-		return c.n.Load() - before
-	}
-	for query, want := range map[string]int32{"": 7, "status=active&q=j": 7, "node_id=1&endpoint=e1&endpoint=e2": 9} { // with the token, the custom fields, and three that begin, set and end
-		one, all := cost("limit=1&"+query), cost("limit=500&"+query)
-		if one != all || all != want {
-			t.Errorf("?%s: %d statements for one row, %d for all, want %d", query, one, all, want)
-		}
-	}
 }

@@ -21,9 +21,18 @@ func TestJobsAreFoundByGuest(t *testing.T) {
 	}
 	w.exec("UPDATE virtual_machines SET present = false WHERE name = 'gone'")
 	for _, r := range []object{
-		{"job_id": "names", "selection": []int{100, 103}}, {"job_id": "names1", "selection": []int{100, 104}, "node": w.node1}, {"job_id": "names2", "selection": []int{100, 101, 104}, "node": w.node2},
-		{"job_id": "all"}, {"job_id": "all1", "node": w.node1}, {"job_id": "but"}, {"job_id": "gold"}, {"job_id": "gold2", "node": w.node2}, {"job_id": "iron"}, {"job_id": "none"},
-		{"job_id": "lab", "endpoint": w.lab}, {"job_id": "lab1", "endpoint": w.lab, "selection": []int{1000}},
+		{"job_id": "names", "selection": []int{100, 103}},
+		{"job_id": "names1", "selection": []int{100, 104}, "node": w.node1},
+		{"job_id": "names2", "selection": []int{100, 101, 104}, "node": w.node2},
+		{"job_id": "all"},
+		{"job_id": "all1", "node": w.node1},
+		{"job_id": "but"},
+		{"job_id": "gold"},
+		{"job_id": "gold2", "node": w.node2},
+		{"job_id": "iron"},
+		{"job_id": "none"},
+		{"job_id": "lab", "endpoint": w.lab},
+		{"job_id": "lab1", "endpoint": w.lab, "selection": []int{1000}},
 	} {
 		if r["endpoint"] == nil {
 			r["endpoint"] = w.prod
