@@ -17,7 +17,7 @@ import (
 // lastSeen is when a complete reading last had the job: of active jobs, the last complete reading of all.
 func lastSeen(kind string) resource.Field {
 	return resource.Field{
-		Name: "last_seen", Kind: resource.DateTime{}, Unlogged: true, Help: "When a complete reading of the cluster last had the job",
+		Name: "last_seen", Kind: resource.DateTime{}, Null: true, Unlogged: true, Help: "When a complete reading of the cluster last had the job",
 		Expr: "CASE WHEN {t}.status = 'active' AND {t}.seen THEN (SELECT s.last_seen FROM sync_states s WHERE s.endpoint_id = {t}.endpoint_id AND s.kind = '" +
 			kind + "') ELSE {t}.last_seen END",
 	}

@@ -58,7 +58,7 @@ func (p paths) retrieve() *openapi3.Operation {
 }
 
 func (p paths) create() *openapi3.Operation {
-	op := p.operation("create", "Make one "+p.r.Verbose+", or one of each item of a list: all of them or none.", 413, 415)
+	op := p.operation("create", "Make one "+p.r.Verbose+", or one of each item of a list: all of them or none.", 408, 413, 415)
 	addParameters(op, shaping()...)
 	op.RequestBody = body(either(ref(p.r.Class+"Request"), listOf(ref(p.r.Class+"Request"))), ref(p.r.Class+"Request"))
 	p.answer(op, "201", "The object; for a list, the objects in the same order.", either(ref(p.r.Class), listOf(ref(p.r.Class))))
@@ -70,7 +70,7 @@ func (p paths) update(method string) *openapi3.Operation {
 	if method == "PATCH" {
 		verb, request, text = "partial_update", "Patched"+request, "Change some fields of one "+p.r.Verbose+"."
 	}
-	op := p.operation(verb, text, 412, 413, 415)
+	op := p.operation(verb, text, 408, 412, 413, 415)
 	addParameters(op, append(shaping(), ifMatch())...)
 	op.RequestBody = body(ref(request), ref(request))
 	op.RequestBody.Value.Required = method == "PUT"
@@ -83,7 +83,7 @@ func (p paths) bulkUpdate(method string) *openapi3.Operation {
 	if method == "PATCH" {
 		verb, request = "bulk_partial_update", "BulkPatched"+p.r.Class+"Request"
 	}
-	op := p.operation(verb, "Change several objects of the type "+p.r.Verbose+": all of them or none.", 413, 415)
+	op := p.operation(verb, "Change several objects of the type "+p.r.Verbose+": all of them or none.", 408, 413, 415)
 	addParameters(op, shaping()...)
 	op.RequestBody = body(listOf(ref(request)), nil)
 	p.answer(op, "200", "The objects as they are now, in the default order.", listOf(ref(p.r.Class)))
@@ -91,14 +91,14 @@ func (p paths) bulkUpdate(method string) *openapi3.Operation {
 }
 
 func (p paths) destroy() *openapi3.Operation {
-	op := p.operation("destroy", "Delete one "+p.r.Verbose+".", 409, 412, 413, 415)
+	op := p.operation("destroy", "Delete one "+p.r.Verbose+".", 408, 409, 412, 413, 415)
 	addParameters(op, ifMatch())
 	op.Responses.Set("204", &openapi3.ResponseRef{Value: gone()})
 	return op
 }
 
 func (p paths) bulkDestroy() *openapi3.Operation {
-	op := p.operation("bulk_destroy", "Delete several objects of the type "+p.r.Verbose+": all of them or none.", 409, 413, 415)
+	op := p.operation("bulk_destroy", "Delete several objects of the type "+p.r.Verbose+": all of them or none.", 408, 409, 413, 415)
 	op.RequestBody = body(listOf(ref("BulkDestroyRequest")), nil)
 	op.Responses.Set("204", &openapi3.ResponseRef{Value: gone()})
 	return op

@@ -55,9 +55,11 @@ var refused = map[int]struct{ name, text, schema string }{
 	403: {"Forbidden", "Who asks is not known, or may not do this. There is no 401.", "Detail"},
 	404: {"NotFound", "There is no such object, or it may not be seen; or no such format or export.", "Detail"},
 	406: {"NotAcceptable", "No form of the answer satisfies the Accept header.", "Detail"},
+	408: {"RequestTimeout", "The body took too long to arrive.", "Detail"},
 	409: {"Conflict", "Others depend on the object.", "Detail"},
 	412: {"PreconditionFailed", "The object is not in the state that If-Match names.", "Detail"},
 	413: {"TooLarge", "The body is too large.", "Detail"},
+	414: {"URITooLong", "The query is too long: ask in several requests.", "Detail"},
 	415: {"UnsupportedMediaType", "The Content-Type of the body is neither application/json nor multipart/form-data.", "Detail"},
 	429: {"TooManyRequests", "Too many attempts to authenticate failed.", "Detail"},
 	500: {"ServerError", "An error of the server.", "ServerError"},
@@ -82,8 +84,8 @@ func responses() openapi3.ResponseBodies {
 
 // refusals refers to the answers of these statuses, and to those that any request may get.
 func refusals(statuses ...int) *openapi3.Responses {
-	out := openapi3.NewResponsesWithCapacity(len(statuses) + 4)
-	for _, s := range append(statuses, 429, 500, 503) {
+	out := openapi3.NewResponsesWithCapacity(len(statuses) + 5)
+	for _, s := range append(statuses, 414, 429, 500, 503) {
 		out.Set(fmt.Sprint(s), &openapi3.ResponseRef{Ref: "#/components/responses/" + refused[s].name})
 	}
 	return out
@@ -103,8 +105,8 @@ func schemas() openapi3.Schemas {
 	fields.Description = "What is wrong, by field or parameter: texts, or again by what is inside of it. __all__ and non_field_errors stand for the whole."
 	fields.AdditionalProperties.Schema = (&openapi3.Schema{AnyOf: openapi3.SchemaRefs{messages.NewRef(), text(), ref("FieldErrors")}}).NewRef()
 	items := openapi3.NewArraySchema()
-	items.Description = "A text about the request as a whole; or for each item of a list what is wrong with it, {} for nothing."
-	items.Items = (&openapi3.Schema{AnyOf: openapi3.SchemaRefs{text(), ref("FieldErrors")}}).NewRef()
+	items.Description = "A text about the request as a whole; or for each item of a list what is wrong with it, {} for nothing; texts for an item that is null."
+	items.Items = (&openapi3.Schema{AnyOf: openapi3.SchemaRefs{text(), ref("FieldErrors"), messages.NewRef()}}).NewRef()
 	id := openapi3.NewIntegerSchema()
 	return openapi3.Schemas{
 		"Detail":      object([]string{"detail"}, openapi3.Schemas{"detail": text()}).NewRef(),

@@ -17,7 +17,7 @@ func (r *Resource) Components() openapi3.Schemas {
 		f := &r.Fields[i]
 		read, write := f.schemas(r)
 		if !f.WriteOnly {
-			object.Properties[f.Name] = read
+			object.Properties[f.Name] = r.alsoBrief(f, read)
 		}
 		if f.ReadOnly {
 			continue
@@ -51,6 +51,19 @@ func (r *Resource) Components() openapi3.Schemas {
 		"BulkPatched" + r.Class + "Request": r.bulk("Patched"+r.Class+"Request", "What changes one of several objects").NewRef(),
 		"Bulk" + r.Class + "Request":        r.bulk(r.Class+"Request", "What replaces one of several objects").NewRef(),
 	}
+}
+
+// alsoBrief lets a field look as it does in the brief form of the object, where that shows less of it.
+func (r *Resource) alsoBrief(f *Field, schema *openapi3.SchemaRef) *openapi3.SchemaRef {
+	i := slices.IndexFunc(r.Brief, func(p Pick) bool { return p.Name == f.Name && p.Of != nil })
+	if i < 0 {
+		return schema
+	}
+	less := r.target(f).shapeSchema(r.Brief[i].Of)
+	less.Description = "As in the brief form"
+	either := *schema.Value
+	either.AnyOf, either.AllOf = openapi3.SchemaRefs{either.AllOf[0], less.NewRef()}, nil
+	return either.NewRef()
 }
 
 // bulk adds the id of an object to what changes it.

@@ -52,5 +52,24 @@ func serviceSchemas() openapi3.Schemas {
 		plugin.WithProperty(name, openapi3.NewStringSchema())
 		plugin.Required = append(plugin.Required, name)
 	}
-	return openapi3.Schemas{"Links": links.NewRef(), "Status": status.NewRef(), "Plugin": plugin.NewRef()}
+	return openapi3.Schemas{"Links": links.NewRef(), "Status": status.NewRef(), "Plugin": plugin.NewRef(), "TokenProvisionRequest": provisionRequest().NewRef()}
+}
+
+var provisionDoc = map[string]*openapi.Operation{"POST": {
+	Description: "Make a token for whoever knows the name and password of a user. Its secret is shown this once.",
+	Request:     openapi.Ref("TokenProvisionRequest"), Answer: openapi.Ref("Token"), Status: 201, Errors: []int{400, 408, 413, 415}, Open: true,
+}}
+
+var checkDoc = get(&openapi.Operation{Description: "The user who asks.", Answer: openapi.Ref("User")})
+
+// provisionRequest is what a token is made from by name and password.
+func provisionRequest() *openapi3.Schema {
+	text := func(limit int64) *openapi3.Schema { return openapi3.NewStringSchema().WithMaxLength(limit) }
+	s := openapi3.NewObjectSchema().WithProperties(map[string]*openapi3.Schema{
+		"username": text(255).WithMinLength(1), "password": text(1024).WithMinLength(1).WithFormat("password"), "description": text(200),
+		"expires": openapi3.NewDateTimeSchema().WithNullable(), "enabled": openapi3.NewBoolSchema(), "write_enabled": openapi3.NewBoolSchema(),
+		"allowed_ips": openapi3.NewArraySchema().WithItems(openapi3.NewStringSchema()), "version": openapi3.NewIntegerSchema().WithEnum(1, 2),
+	})
+	s.Required = []string{"username", "password"}
+	return s
 }

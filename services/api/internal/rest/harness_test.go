@@ -186,7 +186,9 @@ func (s *server) ask(method, path string, body any, headers ...string) answer {
 	if res.StatusCode >= 500 {
 		s.t.Errorf("%s %s: %d\n%s", method, path, res.StatusCode, s.log)
 	}
-	return answer{res.StatusCode, res.Header, string(b)}
+	a := answer{res.StatusCode, res.Header, string(b)}
+	s.conforms(method, path, a)
+	return a
 }
 
 func (s *server) get(path string) answer { s.t.Helper(); return s.ask("GET", path, nil) }

@@ -60,6 +60,7 @@ func (a *API) services() map[string]*route {
 	}
 	// NetBox's roots do not list these.
 	out[provisionPath], out["/api/authentication-check/"] = a.provisionRoute(), a.checkRoute()
+	out[provisionPath].doc, out["/api/authentication-check/"].doc = provisionDoc, checkDoc
 	return out
 }
 
