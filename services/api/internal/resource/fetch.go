@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Statements around those of a list. Finding rows depends much on the values it is given, and its statement is small: it is planned each time. What
-// shows rows joins many tables, but has no parameters: Postgres plans it once.
+// Statements around those of a list. Finding rows depends much on the values it is given, and its statement is small: it is planned each time, unless
+// a condition is narrow in any case. What shows rows joins many tables, but has no parameters: Postgres plans it once.
 const (
 	beginSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 	planEachTime  = "SET LOCAL plan_cache_mode = force_custom_plan"
@@ -41,7 +41,9 @@ func (s *Store) fetch(ctx context.Context, q *query, find string, form *plan, at
 	for i := range q.checks {
 		q.checks[i].queue(batch)
 	}
-	batch.Queue(planEachTime)
+	if !q.narrow {
+		batch.Queue(planEachTime)
+	}
 	batch.Queue(find, q.args...)
 	batch.Queue(q.r.selectSQL(form, "t.id = ANY(current_setting('"+foundIDs+"')::bigint[])"))
 	batch.Queue(endSnapshot)
@@ -76,8 +78,10 @@ func readList(results pgx.BatchResults, q *query, form *plan, at Address) (found
 	if err := q.errors.Err(); err != nil {
 		return found, err
 	}
-	if _, err := results.Exec(); err != nil {
-		return found, err
+	if !q.narrow {
+		if _, err := results.Exec(); err != nil {
+			return found, err
+		}
 	}
 	rows, err := results.Query()
 	if err != nil {

@@ -161,6 +161,7 @@ func (k Reference) filter(f *Field, by referring, strict, negated bool) filter {
 		if null {
 			either = append(either, by.none(c.to, column))
 		}
+		q.narrow = q.narrow || len(c.ids)+len(c.names) == 1 && !null && !negated
 		q.either(either, negated)
 	}
 }

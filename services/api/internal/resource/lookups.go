@@ -73,6 +73,11 @@ func allValues(values []string) []string {
 
 func lastValue(values []string) []string { return allValues([]string{lastOf(values)}) }
 
+// names says that a field tells objects apart: it is the id, or the last of those whose values are unique together.
+func (r *Resource) names(f *Field) bool {
+	return f.Name == "id" || slices.ContainsFunc(r.Unique, func(u Unique) bool { return u.Fields[len(u.Fields)-1] == f.Name })
+}
+
 // exactText compares a text; null asks for rows without one.
 func exactText(f *Field, use func([]string) []string) filter {
 	return func(q *query, _ string, values []string) {
@@ -80,6 +85,7 @@ func exactText(f *Field, use func([]string) []string) filter {
 		values = use(values)
 		if texts := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "null" }); len(texts) > 0 {
 			either = append(either, f.sql("t")+" = "+anyOf(q, texts, "text"))
+			q.narrow = q.narrow || len(values) == 1 && q.r.names(f)
 		}
 		if slices.Contains(values, "null") {
 			either = append(either, f.sql("t")+" IS NULL")
@@ -155,6 +161,7 @@ func numberLookups(f *Field, sqlType string, parse func(string) (any, bool), inv
 			var either []string
 			parsed := parseAll(q, param, values, parse, invalid)
 			if operator == "=" && len(parsed) > 0 {
+				q.narrow = q.narrow || len(parsed) == 1 && !negated && q.r.names(f)
 				q.either([]string{f.sql("t") + " = " + anyOf(q, parsed, sqlType)}, negated)
 				return
 			}

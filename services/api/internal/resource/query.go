@@ -17,6 +17,7 @@ type query struct {
 	errors  Errors
 	regexes []regexUse
 	custom  map[string]filter // by custom fields
+	narrow  bool              // some condition lets few rows through, whatever its value
 }
 
 // check asks whether the objects exist that a filter names.
