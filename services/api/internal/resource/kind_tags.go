@@ -11,11 +11,11 @@ import (
 // tagsName is the resource that tags are objects of. A set with the kind Tags has it.
 const tagsName = "tags"
 
-// Tags are the tags of an object, which lie in tagged_items.
+// Tags are the tags of an object, which lie in tagged_items. They are shown in the order of tags: by weight, then by name.
 type Tags struct{ derived }
 
 func (Tags) encode(p *plan, r *Resource, alias string, _ *Field, _ Shape) appender {
-	i := p.value("(SELECT array_agg(ARRAY[g.id::text, g.name, g.slug, g.color] ORDER BY g.name, g.id) FROM tagged_items ti JOIN tags g ON g.id = ti.tag_id" +
+	i := p.value("(SELECT array_agg(ARRAY[g.id::text, g.name, g.slug, g.color] ORDER BY g.weight, g.name, g.id) FROM tagged_items ti JOIN tags g ON g.id = ti.tag_id" +
 		" WHERE ti.object_type_id = " + strconv.Itoa(int(r.Type)) + " AND ti.object_id = " + alias + ".id)")
 	return func(b []byte, row *Row) []byte {
 		texts, width := decodeTexts(row.Vals[i])

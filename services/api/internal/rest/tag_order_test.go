@@ -26,4 +26,9 @@ func TestTagsOfTheChangeLogHaveTheOrderOfREST(t *testing.T) {
 			t.Errorf("the change log has the tags %v, REST %v", got, shown)
 		}
 	}
+	// Shown are the lighter tags first; states do not know weights.
+	w.exec("UPDATE tags SET weight = 1 WHERE slug = 'uber'")
+	if tags := w.get(path(routinesPath, id)).json(t)["tags"].([]any); tags[0].(map[string]any)["slug"] != "uber" || tags[1].(map[string]any)["slug"] != "another" {
+		t.Errorf("by weight the tags are %v", tags)
+	}
 }

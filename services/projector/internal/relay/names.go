@@ -49,7 +49,7 @@ func lookUp(ctx context.Context, q *store.Queries, events []*event) (*render.Nam
 		}},
 		{"tags", func() error {
 			return each(ctx, q.RelayTags, refs.Tags, func(r store.RelayTagsRow) {
-				n.Tags[r.Name] = render.Tag{ID: r.ID, Name: r.Name, Slug: r.Slug, Color: r.Color}
+				n.Tags[r.Name] = render.Tag{ID: r.ID, Name: r.Name, Slug: r.Slug, Color: r.Color, Weight: r.Weight}
 			})
 		}},
 		// After those that are there now: a tag that is renamed meanwhile is found by one of the two.
@@ -100,7 +100,7 @@ func pastTags(ctx context.Context, q *store.Queries, events []*event, refs *rend
 		return err
 	}
 	for _, r := range rows {
-		n.PastTags[r.Name] = append(n.PastTags[r.Name], render.PastTag{Until: r.Until, Tag: render.Tag{ID: r.ID, Name: r.Name, Slug: r.Slug, Color: r.Color}})
+		n.PastTags[r.Name] = append(n.PastTags[r.Name], render.PastTag{Until: r.Until, Tag: render.Tag{ID: r.ID, Name: r.Name, Slug: r.Slug, Color: r.Color, Weight: r.Weight}})
 	}
 	return nil
 }

@@ -271,18 +271,20 @@ func (q *Queries) RelayNumber(ctx context.Context, batch int32, lastPosition int
 
 const relayPastTags = `-- name: RelayPastTags :many
 SELECT c.id AS until, c.object_id AS id, (c.prechange ->> 'name')::text AS name, coalesce(c.prechange ->> 'slug', '')::text AS slug,
-       coalesce(c.prechange ->> 'color', '')::text AS color
+       coalesce(c.prechange ->> 'color', '')::text AS color,
+       coalesce((c.prechange ->> 'weight')::integer, 1000)::integer AS weight
 FROM changes c
 WHERE c.object_type_id = 9 AND c.id > $1 AND c.prechange ->> 'name' = ANY ($2::text[])
 ORDER BY c.id
 `
 
 type RelayPastTagsRow struct {
-	Until int64
-	ID    int32
-	Name  string
-	Slug  string
-	Color string
+	Until  int64
+	ID     int32
+	Name   string
+	Slug   string
+	Color  string
+	Weight int32
 }
 
 // What tags with these names were before changes of theirs that came after a change. 9 is the object type of tags.
@@ -301,6 +303,7 @@ func (q *Queries) RelayPastTags(ctx context.Context, after int64, names []string
 			&i.Name,
 			&i.Slug,
 			&i.Color,
+			&i.Weight,
 		); err != nil {
 			return nil, err
 		}
@@ -483,14 +486,15 @@ func (q *Queries) RelayStorages(ctx context.Context, ids []int32) ([]RelayStorag
 }
 
 const relayTags = `-- name: RelayTags :many
-SELECT id, name, slug, color FROM tags WHERE name = ANY ($1::text[])
+SELECT id, name, slug, color, weight FROM tags WHERE name = ANY ($1::text[])
 `
 
 type RelayTagsRow struct {
-	ID    int32
-	Name  string
-	Slug  string
-	Color string
+	ID     int32
+	Name   string
+	Slug   string
+	Color  string
+	Weight int32
 }
 
 func (q *Queries) RelayTags(ctx context.Context, names []string) ([]RelayTagsRow, error) {
@@ -507,6 +511,7 @@ func (q *Queries) RelayTags(ctx context.Context, names []string) ([]RelayTagsRow
 			&i.Name,
 			&i.Slug,
 			&i.Color,
+			&i.Weight,
 		); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,8 @@
 package render
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 
 	"github.com/proxops/proxops/libs/change"
@@ -40,6 +42,7 @@ type Storage struct {
 type Tag struct {
 	ID                int32
 	Name, Slug, Color string
+	Weight            int32 // the lighter comes first
 }
 
 // PastTag is what a tag was before a change of its own.
@@ -49,9 +52,9 @@ type PastTag struct {
 }
 
 // tag returns the tag that had a name when a change was made. A name may have been that of several tags, one after the other.
-func (n *Names) tag(name string, change int64) (Tag, bool) {
+func (n *Names) tag(name string, at int64) (Tag, bool) {
 	for _, past := range n.PastTags[name] {
-		if past.Until > change {
+		if past.Until > at {
 			return past.Tag, true
 		}
 	}
@@ -143,19 +146,21 @@ func (n *Names) appendVirtualMachine(dst []byte, id int32) []byte {
 	return append(dst, '}')
 }
 
-// appendTags turns a list of names into nested tags, as they were when a change was made; one that nobody knows any more is left out.
-func (n *Names) appendTags(dst []byte, names string, change int64) []byte {
-	dst = append(dst, '[')
-	first := true
+// appendTags turns a list of names, which is in their order, into nested tags as they were when a change was made, in the order of tags. One that
+// nobody knows any more is left out.
+func (n *Names) appendTags(dst []byte, names string, at int64) []byte {
+	var tags []Tag
 	eachElement(names, func(value string) {
-		t, ok := n.tag(text(value), change)
-		if !ok {
-			return
+		if t, ok := n.tag(text(value), at); ok {
+			tags = append(tags, t)
 		}
-		if !first {
+	})
+	slices.SortStableFunc(tags, func(a, b Tag) int { return cmp.Compare(a.Weight, b.Weight) })
+	dst = append(dst, '[')
+	for i, t := range tags {
+		if i > 0 {
 			dst = append(dst, ',')
 		}
-		first = false
 		dst = append(dst, `{"id":`...)
 		dst = strconv.AppendInt(dst, int64(t.ID), 10)
 		dst = append(dst, `,"url":`...)
@@ -171,6 +176,6 @@ func (n *Names) appendTags(dst []byte, names string, change int64) []byte {
 		dst = append(dst, `,"color":`...)
 		dst = AppendString(dst, t.Color)
 		dst = append(dst, '}')
-	})
+	}
 	return append(dst, ']')
 }

@@ -363,14 +363,14 @@ func TestTagsAreShownAsTheyWereAtTheChange(t *testing.T) {
 	n := &Names{
 		Tags: map[string]Tag{"a": {ID: 3, Name: "a", Slug: "third", Color: "000003"}},
 		PastTags: map[string][]PastTag{
-			"a": {{Until: 10, Tag: Tag{ID: 1, Name: "a", Slug: "first", Color: "000001"}}, {Until: 20, Tag: Tag{ID: 2, Name: "a", Slug: "second", Color: "000002"}}},
-			"b": {{Until: 20, Tag: Tag{ID: 4, Name: "b", Slug: "b", Color: "000004"}}},
+			"a": {{Until: 10, Tag: Tag{ID: 1, Name: "a", Slug: "first", Color: "000001", Weight: 9}}, {Until: 20, Tag: Tag{ID: 2, Name: "a", Slug: "second", Color: "000002"}}},
+			"b": {{Until: 20, Tag: Tag{ID: 4, Name: "b", Slug: "b", Color: "000004", Weight: 5}}},
 		},
 	}
 	for _, c := range []struct {
 		change int64
 		want   string
-	}{{9, "first b"}, {10, "second b"}, {19, "second b"}, {20, "third"}, {99, "third"}} {
+	}{{9, "b first"}, {10, "second b"}, {19, "second b"}, {20, "third"}, {99, "third"}} {
 		var shown []struct{ Slug string }
 		if err := json.Unmarshal(n.appendTags(nil, `["a", "b", "unknown"]`, c.change), &shown); err != nil {
 			t.Fatal(err)
