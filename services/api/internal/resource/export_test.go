@@ -22,3 +22,22 @@ func (r *Resource) ScopeSQL(s Scope) (sql string, args []any) {
 	})
 	return sql, args
 }
+
+// CheckList checks the items of a body that creates many objects, as far as that needs no database.
+func (r *Resource) CheckList(body any) error {
+	bodies, ok := body.([]any)
+	if !ok {
+		return notAList(body)
+	}
+	items := make([]*item, len(bodies))
+	for i, b := range bodies {
+		items[i] = &item{in: r.readInput(b, true, false)}
+	}
+	return eachRefused(items)
+}
+
+// CheckNamed checks the items of a body that changes or deletes many objects, as far as they name them.
+func CheckNamed(body any) error {
+	_, err := readNamed(Request{Body: body})
+	return err
+}

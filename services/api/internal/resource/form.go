@@ -38,7 +38,7 @@ func (form FormData) object(r *Resource, partial bool) (object map[string]any, w
 		case formReader:
 			v, given, text := k.fromForm(form, f.Name)
 			set(f.Name, v, given, text)
-		case linked:
+		case linked, TextItems, Networks:
 			v, given := form.list(f.Name)
 			set(f.Name, v, given, "")
 		case Boolean:

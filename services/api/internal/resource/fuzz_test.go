@@ -2,6 +2,7 @@ package resource_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -96,6 +97,7 @@ func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"job_id": "a", "selection": [1, "2"], "raw_config": {"a": [null, 1e5]}}`, `{"endpoint": {"name": {"x": {}}}, "keep_last": 5.0}`, `[]`, `null`, `{"tags": [{"slug": "a"}, 1, {}]}`,
 		`{"next_run": "2026-04-02T02:00:00.1+0200", "enabled": "YES", "status": ["x"]}`, `{"fingerprints": ["zz"], "ca_certificate": "-----BEGIN", "domain": "a..b", "ip_address": "::1"}`,
+		`[{"id": 1}, {"id": "x", "changelog_message": []}, null, 5, {"id": 1e30}, {"id": 1, "id": null}]`, `[[]]`, `[{"tags": [{"slug": "a"}]}, {"job_id": "b", "endpoint": 1}]`,
 		`{"job_id": "\ud800", "comment": "\u0000"}`, `{"rate": "0x1p-2", "guest": "٣"}`,
 	} {
 		f.Add(seed)
@@ -107,28 +109,67 @@ func FuzzBody(f *testing.F) {
 		if d.Decode(&body) != nil {
 			return
 		}
+		checkInput(t, set, body)
 		for _, r := range set.All {
-			for _, create := range []bool{true, false} {
-				values, err := r.CheckInput(body, create)
-				if err != nil {
-					if _, wrong := json.Marshal(err); wrong != nil {
-						t.Errorf("the refusal is no JSON: %v", wrong)
-					}
+			for _, err := range []error{r.CheckList(body), resource.CheckNamed(body)} {
+				if err == nil {
 					continue
 				}
-				for name, v := range values {
-					switch v := v.(type) {
-					case string:
-						if strings.ContainsRune(v, 0) {
-							t.Errorf("%s takes a NUL", name)
-						}
-					case json.RawMessage:
-						if !json.Valid(v) || strings.Contains(string(v), `\u0000`) {
-							t.Errorf("%s takes %s", name, v)
-						}
+				list, many := body.([]any)
+				each, positional := errors.AsType[resource.Positional](err)
+				if text, wrong := json.Marshal(each); many && (!positional || wrong != nil || len(each) != len(list)) {
+					t.Errorf("the refusal of %d items is %s (%v)", len(list), text, wrong)
+				}
+			}
+		}
+	})
+}
+
+// checkInput shows that each resource takes or refuses a body, and that what it takes can be stored.
+func checkInput(t *testing.T, set *resource.Set, body any) {
+	t.Helper()
+	for _, r := range set.All {
+		for _, create := range []bool{true, false} {
+			values, err := r.CheckInput(body, create)
+			if err != nil {
+				if _, wrong := json.Marshal(err); wrong != nil {
+					t.Errorf("the refusal is no JSON: %v", wrong)
+				}
+				continue
+			}
+			for name, v := range values {
+				switch v := v.(type) {
+				case string:
+					if strings.ContainsRune(v, 0) {
+						t.Errorf("%s takes a NUL", name)
+					}
+				case json.RawMessage:
+					if !json.Valid(v) || strings.Contains(string(v), `\u0000`) {
+						t.Errorf("%s takes %s", name, v)
 					}
 				}
 			}
 		}
+	}
+}
+
+// FuzzForm shows the same of forms: what they say by field is what a body of JSON says.
+func FuzzForm(f *testing.F) {
+	set, err := catalog.New(catalog.Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{
+		"endpoint.name=lab&job_id=a&job_id=b&selection=1&selection=x&raw_config={", "tags=1&tags[0]slug=a&tags[0].name=b&tags[9999999]=1&tags[1]=", "endpoint.a.b=1&endpoint.a=2&endpoint.=3&enabled=",
+		"custom_fields={}&custom_fields.x=1&keep_all=&changelog_message=%00", "object_types=users.user&actions=view&actions=&allowed_ips=::1&extra_choices=[[1,2]]",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		form, err := url.ParseQuery(raw)
+		if err != nil {
+			return
+		}
+		checkInput(t, set, resource.FormData(form))
 	})
 }
