@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/postgres"
 )
 
@@ -26,10 +27,13 @@ type Request struct {
 // errMoved says that an object changed its endpoint between being found and being locked.
 var errMoved = errors.New("the object moved to another endpoint meanwhile")
 
+// maxMoves is how often a write begins anew because objects moved under it.
+const maxMoves = 10
+
 // inTx runs fn in a transaction, and again if the object moved under it.
 func (s *Store) inTx(ctx context.Context, r *Resource, fn func(tx pgx.Tx) error) error {
 	err := errMoved
-	for range 4 {
+	for range maxMoves {
 		if err = postgres.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 			if err := r.lockCustom(ctx, tx); err != nil {
 				return err
@@ -38,6 +42,9 @@ func (s *Store) inTx(ctx context.Context, r *Resource, fn func(tx pgx.Tx) error)
 		}); !errors.Is(err, errMoved) {
 			break
 		}
+	}
+	if errors.Is(err, errMoved) {
+		return fault.Wrap(fault.Unavailable, Detail("Others move the objects from endpoint to endpoint meanwhile. Try again."), "lock endpoints")
 	}
 	if err != nil {
 		return refused(err)
