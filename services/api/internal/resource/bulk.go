@@ -51,9 +51,9 @@ func (s *Store) UpdateAll(ctx context.Context, r *Resource, req Request) (list [
 		if err != nil {
 			return err
 		}
-		bodies := make([]any, len(found))
-		for i, o := range found {
-			bodies[i] = named[o.ID].body
+		bodies := make(map[int64]any, len(found))
+		for _, o := range found {
+			bodies[o.ID] = named[o.ID].body
 		}
 		objects, err := r.update(ctx, tx, scope, found, bodies, req)
 		list = joinObjects(objects)

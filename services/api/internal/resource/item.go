@@ -16,7 +16,8 @@ import (
 // item is one object of a write: what the request wants of it, what is wrong with that, and what becomes of it.
 type item struct {
 	in      *input
-	w       *Write // nil while in has errors
+	found   *Record // the object before it was locked; nil at creation
+	w       *Write  // nil while in has errors
 	changed bool
 	newTags bool
 	tags    []int32

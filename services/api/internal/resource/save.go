@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -94,7 +95,7 @@ func (s *Store) Update(ctx context.Context, r *Resource, id int64, req Request) 
 		if req.BodyErr != nil {
 			return req.BodyErr
 		}
-		changed, err := r.update(ctx, tx, scope, []*Record{found}, []any{req.Body}, req)
+		changed, err := r.update(ctx, tx, scope, []*Record{found}, map[int64]any{id: req.Body}, req)
 		if err != nil {
 			return err
 		}
@@ -133,29 +134,27 @@ func (r *Resource) create(ctx context.Context, tx pgx.Tx, scope Scope, bodies []
 	return r.save(ctx, tx, scope, items, req, report)
 }
 
-// update changes each of the objects as the body beside it says. It takes them one after the other, as they come: the first that is refused
-// ends it. Objects that are gone meanwhile are left out.
-func (r *Resource) update(ctx context.Context, tx pgx.Tx, scope Scope, found []*Record, bodies []any, req Request) ([]Object, error) {
-	items := make([]*item, len(bodies))
-	for i, body := range bodies {
-		items[i] = &item{in: r.readInput(body, false, req.Partial)}
+// update changes each of the objects as the body for its id says. It takes them one after the other, as they come: the first that is refused ends
+// it. Objects that are gone meanwhile are left out.
+func (r *Resource) update(ctx context.Context, tx pgx.Tx, scope Scope, found []*Record, bodies map[int64]any, req Request) ([]Object, error) {
+	items := make([]*item, len(found))
+	for i, o := range found {
+		items[i] = &item{in: r.readInput(bodies[o.ID], false, req.Partial), found: o}
 	}
 	if err := find(ctx, tx, items, req.Actor); err != nil {
 		return nil, err
 	}
-	states := found
-	for i, it := range items {
-		if it.in.errors.None() {
-			states = append(states[:len(states):len(states)], it.in.apply(found[i]))
-		}
+	states := slices.Clone(found)
+	for _, it := range good(items) {
+		states = append(states, it.in.apply(it.found))
 	}
 	locked, err := r.lockAll(ctx, tx, scope, found, states)
 	if err != nil {
 		return nil, err
 	}
 	var there []*item
-	for i, it := range items {
-		before := locked[found[i].ID]
+	for _, it := range items {
+		before := locked[it.found.ID]
 		if before == nil {
 			continue
 		}
