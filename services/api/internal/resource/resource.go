@@ -57,7 +57,7 @@ func (r *Resource) knownBy() string {
 	return "id::text"
 }
 
-// Unique declares a unique constraint of the table.
+// Unique declares a unique constraint of the table. One without fields is for what hooks write; it needs a Text.
 type Unique struct {
 	Constraint string
 	Fields     []string
