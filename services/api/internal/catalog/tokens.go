@@ -50,10 +50,8 @@ func tokens(o Options) *resource.Resource {
 		Brief:  resource.Picks("id", "url", "display", "version", "key", "enabled", "write_enabled", "description"),
 		Order:  []string{"-created"},
 		Search: []string{"user.username", "description"},
-		Unique: []resource.Unique{
-			{Constraint: "tokens_key_key", Fields: []string{"key"}},
-			{Constraint: "tokens_v1_digest", Text: "Token with this token already exists."},
-		},
+		Unique: []resource.Unique{{Constraint: "tokens_key_key", Fields: []string{"key"}}},
+		Taken:  map[string]string{"tokens_v1_digest": "Token with this token already exists."},
 		Hooks: resource.Hooks{BeforeSave: tokenMaker(o.Peppers).beforeSave},
 	}
 }

@@ -82,12 +82,9 @@ func (r *Resource) checkUniqueFields(ctx context.Context, tx pgx.Tx, items []*it
 			id = it.w.Before.ID
 		}
 		for _, u := range r.Unique {
-			if len(u.Fields) != 1 {
-				continue
-			}
 			f := r.fields[u.Fields[0]]
 			v, given := it.in.values[f.Name]
-			if _, ref := f.Kind.(Reference); ref || !given || v == nil || v == any(unchanged{}) {
+			if _, ref := f.Kind.(Reference); ref || len(u.Fields) > 1 || !given || v == nil || v == any(unchanged{}) {
 				continue
 			}
 			batch.Queue("SELECT EXISTS (SELECT FROM "+r.Table+" t WHERE "+f.sql("t")+" = $1 AND t.id <> $2::bigint)", v, id)
@@ -153,6 +150,9 @@ func (r *Resource) constraint(err error) (wrong Errors) {
 			if u.Constraint == name {
 				r.taken(&wrong, u)
 			}
+		}
+		if text := r.Taken[name]; text != "" {
+			wrong.Add(Model, text)
 		}
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "23503" { // what a reference found is gone since

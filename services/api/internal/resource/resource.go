@@ -29,10 +29,11 @@ type Resource struct {
 	KnownBy  string            // the field by which filters of other resources name its objects; default: name
 	Search   []string          // what ?q= looks into: names of fields, "virtual_machine.name" through a reference
 	Unique   []Unique
-	LockVia  []string // references to follow to the endpoint whose row lock serialises writes of an object
-	LockSelf bool     // the objects are those endpoints
-	Job      *Job     // set for resources whose changes are events
-	Defines  bool     // the objects define custom fields: while they are written nobody writes values
+	Taken    map[string]string // what is wrong with the object when a unique constraint refuses what hooks write, by its name
+	LockVia  []string          // references to follow to the endpoint whose row lock serialises writes of an object
+	LockSelf bool              // the objects are those endpoints
+	Job      *Job              // set for resources whose changes are events
+	Defines  bool              // the objects define custom fields: while they are written nobody writes values
 	Hooks    Hooks
 
 	set     *Set
@@ -57,7 +58,7 @@ func (r *Resource) knownBy() string {
 	return "id::text"
 }
 
-// Unique declares a unique constraint of the table. One without fields is for what hooks write; it needs a Text.
+// Unique declares a unique constraint of the table, on at least one field.
 type Unique struct {
 	Constraint string
 	Fields     []string
