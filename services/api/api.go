@@ -41,14 +41,14 @@ type Config struct {
 
 	SiteKeys       map[string]string `help:"Public key of each site, to which credentials of its endpoints are sealed: default=X...;berlin=X.... Pollers log theirs at the start." required:"" env:"SITE_KEYS"`
 	Peppers        admin.Peppers     `help:"Keys of at least 32 characters with which API tokens are hashed, by id: 1=secret,2=secret. The highest id is for new tokens; keep old ones as long as their tokens." required:"" env:"PEPPERS"`
-	TrustedProxies []netip.Prefix    `help:"Networks of proxies whose X-Forwarded-For, -Host and -Proto are believed." env:"TRUSTED_PROXIES"`
+	TrustedProxies []netip.Prefix    `help:"Networks of proxies whose X-Real-IP, X-Forwarded-For, -Host and -Proto are believed. They must overwrite or remove what clients send in all four." env:"TRUSTED_PROXIES"`
 	PageSize       int               `help:"Rows of a page when the client gives no limit." default:"50" env:"PAGE_SIZE"`
 	MaxPageSize    int               `help:"Rows of any page." default:"1000" env:"MAX_PAGE_SIZE"`
 
 	StatementTimeout time.Duration `help:"Longest time of one statement in the database. What takes longer, such as a regular expression on everything, is stopped and answered with 503. -1s: no bound." default:"15s" env:"STATEMENT_TIMEOUT"`
 
 	LoginRequired         *bool         `help:"Demand a user of every request; only the API's schema and the provisioning of tokens stay open." default:"true" negatable:"" env:"LOGIN_REQUIRED"`
-	ExemptViewPermissions []string      `help:"Object types that may be viewed without permission, by anybody if no login is required: extras.tag, netbox_proxbox.backuproutine …; * for all but users, groups, tokens and permissions." env:"EXEMPT_VIEW_PERMISSIONS"`
+	ExemptViewPermissions []string      `help:"Object types that may be viewed without permission, by anybody if no login is required: extras.tag, netbox_proxbox.backuproutine …; * for all but users, groups, tokens, permissions and the change log." env:"EXEMPT_VIEW_PERMISSIONS"`
 	AuthFailureBurst      int           `help:"Wrong tokens and passwords of one address or for one token before more are answered with 429; a fifth of it for one user. -1: no limit." default:"100" env:"AUTH_FAILURE_BURST"`
 	AuthFailureInterval   time.Duration `help:"Time after which one more may be wrong; ten times that for one user." default:"1s" env:"AUTH_FAILURE_INTERVAL"`
 }

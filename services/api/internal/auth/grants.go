@@ -53,7 +53,7 @@ func words(list []byte) []string {
 	return out
 }
 
-// Exempt names object types that may be viewed without permission: "app.model", or "*" for all but those that are about users.
+// Exempt names object types that may be viewed without permission: "app.model", or "*" for all but those that are about users and the change log.
 type Exempt []string
 
 // Check refuses names that no object type has.
@@ -66,8 +66,8 @@ func (e Exempt) Check() error {
 	return nil
 }
 
-// guarded are the object types that "*" does not stand for.
-var guarded = map[change.ObjectType]bool{change.User: true, change.Group: true, change.Token: true, change.Permission: true}
+// guarded are the object types that "*" does not stand for: those about users, and the change log, which tells what these hold.
+var guarded = map[change.ObjectType]bool{change.User: true, change.Group: true, change.Token: true, change.Permission: true, change.ObjectChange: true}
 
 // covers says whether objects of a type may be viewed without permission.
 func (e Exempt) covers(t change.ObjectType) bool {

@@ -66,11 +66,11 @@ func tokenVersion(n int64) (wrong string) {
 // tokenMaker makes secrets of tokens and hashes them.
 type tokenMaker auth.Peppers
 
-func (peppers tokenMaker) beforeSave(_ context.Context, w *resource.Write) error {
+func (peppers tokenMaker) beforeSave(ctx context.Context, w *resource.Write) error {
 	if w.Before != nil {
 		return keepToken(w)
 	}
-	if err := owner(w); err != nil {
+	if err := owner(ctx, w); err != nil {
 		return err
 	}
 	if expires, ok := w.After.Get("expires").(time.Time); ok && !expires.After(time.Now()) {
@@ -109,8 +109,9 @@ func keepToken(w *resource.Write) error {
 	return nil
 }
 
-// owner makes a token that is for nobody in particular one of whoever makes it. Tokens for others need a permission of their own.
-func owner(w *resource.Write) error {
+// owner makes a token that is for nobody in particular one of whoever makes it. Tokens for others need a permission of their own, and tokens
+// for superusers one: they are as good as being one.
+func owner(ctx context.Context, w *resource.Write) error {
 	caller := w.Actor.Origin.UserID
 	user, given := w.After.Int("user")
 	switch {
@@ -123,9 +124,25 @@ func owner(w *resource.Write) error {
 		if errors.Is(err, resource.ErrForbidden) {
 			return fault.Wrap(fault.Denied, resource.Detail("This user does not have permission to create tokens for other users."), "make a token for another user")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return forSuperuser(ctx, w, user)
 	}
 	return nil
+}
+
+// forSuperuser refuses tokens of superusers that others make.
+func forSuperuser(ctx context.Context, w *resource.Write, user int64) error {
+	target, err := isSuperuser(ctx, w.Tx, change.Origin{UserID: new(int32(user)), UserName: "the user of a token"})
+	if err != nil || !target {
+		return err
+	}
+	maker, err := isSuperuser(ctx, w.Tx, w.Actor.Origin)
+	if err != nil || maker {
+		return err
+	}
+	return errSuperusers
 }
 
 // minSecret is how long NetBox's secrets of tokens are. Shorter ones could be guessed.

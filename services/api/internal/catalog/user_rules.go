@@ -60,7 +60,7 @@ func beforeSaveUser(ctx context.Context, w *resource.Write) error {
 }
 
 // errSuperusers refuses what would let somebody become a superuser, or take the place of one.
-var errSuperusers = fault.Wrap(fault.Denied, resource.Detail("Only a superuser may make, change or delete superusers."), "check permissions")
+var errSuperusers = fault.Wrap(fault.Denied, resource.Detail("Only a superuser may make, change or delete superusers and make tokens for them."), "check permissions")
 
 // aboveSuperusers refuses writes to superusers by others: a password that they set would be as good as the right itself.
 func aboveSuperusers(ctx context.Context, w *resource.Write) error {

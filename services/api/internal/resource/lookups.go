@@ -75,7 +75,9 @@ func lastValue(values []string) []string { return allValues([]string{lastOf(valu
 
 // names says that a field tells objects apart: it is the id, or the last of those whose values are unique together.
 func (r *Resource) names(f *Field) bool {
-	return f.Name == "id" || slices.ContainsFunc(r.Unique, func(u Unique) bool { return u.Fields[len(u.Fields)-1] == f.Name })
+	return f.Name == "id" || slices.ContainsFunc(r.Unique, func(u Unique) bool {
+		return len(u.Fields) > 0 && u.Fields[len(u.Fields)-1] == f.Name
+	})
 }
 
 // exactText compares a text; null asks for rows without one.

@@ -151,7 +151,7 @@ func TestSuperusersAreAboveOthers(t *testing.T) {
 	header := "Bearer " + s.newToken(int32(desk), true)
 	s.grant(int32(desk), change.User, "view add change delete", "")
 	as := func(method, path string, body any) answer { return s.ask(method, path, body, "Authorization", header) }
-	const refused = `{"detail":"Only a superuser may make, change or delete superusers."}`
+	const refused = `{"detail":"Only a superuser may make, change or delete superusers and make tokens for them."}`
 	as("PATCH", path(usersPath, 1), map[string]any{"password": "Taken-over-1234"}).want(t, 403, refused)
 	as("PATCH", path(usersPath, desk), map[string]any{"is_superuser": true}).want(t, 403, refused)
 	as("POST", usersPath, map[string]any{"username": "evil", "password": goodPassword, "is_superuser": true}).want(t, 403, refused)

@@ -9,6 +9,12 @@ import (
 	"github.com/google/uuid"
 )
 
+func TestNoHeaderMakesAMethodOfAnother(t *testing.T) {
+	w := newWorld(t)
+	w.ask("TRACE", path(endpointPath, w.prod), nil, "X-Proxops-Method", "DELETE").want(t, 405, `{"detail":"Method \"TRACE\" not allowed."}`)
+	w.get(path(endpointPath, w.prod)).want(t, 200, "")
+}
+
 func TestAddressesAreExact(t *testing.T) {
 	w := newWorld(t)
 	id := w.make(routinesPath, map[string]any{"endpoint": w.prod, "job_id": "a"})

@@ -33,7 +33,10 @@ func TestEverybodyManagesTheirOwnTokens(t *testing.T) {
 	s.grant(user, change.Token, "grant", "")
 	as("POST", tokensPath, map[string]any{"user": 1}).want(t, 403, forbidden)
 	s.grant(user, change.Token, "add", "")
-	as("POST", tokensPath, map[string]any{"user": 1}).want(t, 201, "")
+	plain := s.newUser("plain", false)
+	as("POST", tokensPath, map[string]any{"user": plain}).want(t, 201, "")
+	// A token of a superuser would make them one.
+	as("POST", tokensPath, map[string]any{"user": 1}).want(t, 403, `{"detail":"Only a superuser may make, change or delete superusers and make tokens for them."}`)
 	as("GET", "/api/users/users/", nil).want(t, 403, forbidden)
 	if n := s.exec(fmt.Sprintf("SELECT count(*) FROM tokens WHERE user_id = %d", user)); n != 1 {
 		t.Errorf("%d tokens of the user are left", n)

@@ -308,6 +308,7 @@ func TestWhoIsNotLoggedInSeesWhatIsExempt(t *testing.T) {
 	w.ask("GET", routinesPath, nil, "Authorization", "Token nope").want(t, 403, `{"detail":"Invalid v1 token"}`)
 	tokens.Exempt = auth.Exempt{"*"}
 	ask("GET", replsPath).want(t, 200, "")
+	ask("GET", "/api/core/object-changes/").want(t, 403, anonymous)
 	for _, path := range []string{"users", "groups", "permissions"} {
 		ask("GET", "/api/users/"+path+"/").want(t, 403, anonymous)
 	}

@@ -32,7 +32,7 @@ func (a *API) provisionRoute() *route {
 		if q.method == http.MethodOptions {
 			return ok(encode(described{"Token Provision", "Non-authenticated REST API endpoint via which a user may create a Token.", renders, parses})), nil
 		}
-		body, err := readBody(q.w, q.http)
+		body, err := small.read(q.w, q.http)
 		if err != nil {
 			return response{}, err
 		}

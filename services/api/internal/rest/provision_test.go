@@ -58,6 +58,9 @@ func TestATokenIsProvisionedByNameAndPassword(t *testing.T) {
 		t.Errorf("got %d %s\nwant %s", a.status, body, want)
 	}
 	s.ask("GET", checkPath, nil, "Authorization", bearer(made)).want(t, 200, "")
+	if a := ask(`{"username":"` + strings.Repeat("x", 17<<10) + `"}`); a.status != 413 {
+		t.Errorf("a body that nobody needs: %d %s", a.status, a.body)
+	}
 	s.get(made["url"].(string)).want(t, 200, "")
 	v1 := ask(good + `,"version":1,"description":"old client","expires":"2101-01-01","write_enabled":false,"allowed_ips":["127.0.0.0/8"]}`).json(t)
 	if v1["key"] != nil || v1["description"] != "old client" || v1["expires"] != "2101-01-01T00:00:00Z" || v1["write_enabled"] != false || v1["display"] != "v1 token 3" {

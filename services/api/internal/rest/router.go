@@ -45,6 +45,7 @@ func (a *API) Handler() http.Handler {
 		a.answer(c.Writer, c.Request, "", &route{}, true)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del(oddMethod) // it is no client's to set
 		if slices.Contains(methods, r.Method) {
 			e.ServeHTTP(w, r)
 			return
