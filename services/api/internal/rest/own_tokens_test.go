@@ -31,9 +31,9 @@ func TestEverybodyManagesTheirOwnTokens(t *testing.T) {
 	as("POST", tokensPath, map[string]any{"user": 1}).want(t, 403, `{"detail":"This user does not have permission to create tokens for other users."}`)
 	// The right to grant alone does not reach the tokens of others; with that to add them, it does.
 	s.grant(user, change.Token, "grant", "")
-	as("POST", tokensPath, map[string]any{"user": 1}).want(t, 403, forbidden)
-	s.grant(user, change.Token, "add", "")
 	plain := s.newUser("plain", false)
+	as("POST", tokensPath, map[string]any{"user": plain}).want(t, 403, forbidden)
+	s.grant(user, change.Token, "add", "")
 	as("POST", tokensPath, map[string]any{"user": plain}).want(t, 201, "")
 	// A token of a superuser would make them one.
 	as("POST", tokensPath, map[string]any{"user": 1}).want(t, 403, `{"detail":"Only a superuser may make, change or delete superusers and make tokens for them."}`)
