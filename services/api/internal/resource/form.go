@@ -18,6 +18,17 @@ type formReader interface {
 	fromForm(form FormData, name string) (v any, given bool, wrong string)
 }
 
+// Object returns the body of JSON that says the same to a resource, with the last texts of further names.
+func (form FormData) Object(r *Resource, names ...string) (object map[string]any, wrong Errors) {
+	object, wrong = form.object(r, false)
+	for _, name := range names {
+		if texts := form[name]; len(texts) > 0 {
+			object[name] = lastOf(texts)
+		}
+	}
+	return object, wrong
+}
+
 // object returns the body of JSON that says the same to a resource, and what is wrong in the form.
 func (form FormData) object(r *Resource, partial bool) (object map[string]any, wrong Errors) {
 	object = map[string]any{}

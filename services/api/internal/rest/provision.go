@@ -36,12 +36,15 @@ func (a *API) provisionRoute() *route {
 		if err != nil {
 			return response{}, err
 		}
+		var wrong resource.Errors
+		if form, isForm := body.(resource.FormData); isForm {
+			body, wrong = form.Object(tokens, "username", "password")
+		}
 		object, isObject := body.(map[string]any)
 		if !isObject {
 			_, err := tokens.CheckInput(body, true)
 			return response{}, err
 		}
-		var wrong resource.Errors
 		name, password := credential(object, "username", &wrong), credential(object, "password", &wrong)
 		wanted := map[string]any{}
 		for _, key := range given {

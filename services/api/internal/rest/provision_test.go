@@ -71,6 +71,11 @@ func TestATokenIsProvisionedByNameAndPassword(t *testing.T) {
 		t.Errorf("%d change rows of provisioned tokens", n)
 	}
 
+	form, contentType := form(t, "username", "hank", "password", goodPassword, "enabled", "true", "description", "by form")
+	if a := ask(form, "Content-Type", contentType); a.status != 201 || a.json(t)["description"] != "by form" {
+		t.Errorf("a form: %d %s", a.status, a.body)
+	}
+
 	const refused = `{"detail":"Invalid username/password"}`
 	const required = `["This field is required."]`
 	for body, want := range map[string]string{
