@@ -10,10 +10,18 @@ import (
 )
 
 var allCustom = []CustomField{
-	{Name: "t", Type: CustomText, Regex: "[a-z]*$", Logic: "loose"}, {Name: "l", Type: CustomLongText, Logic: "exact"}, {Name: "u", Type: CustomURL, Logic: "exact", Required: true},
-	{Name: "i", Type: CustomInteger, Min: new(-5.5), Max: new(1e9)}, {Name: "d", Type: CustomDecimal, Min: new(-1e3)}, {Name: "b", Type: CustomBoolean}, {Name: "day", Type: CustomDate},
-	{Name: "at", Type: CustomDateTime}, {Name: "j", Type: CustomJSON}, {Name: "s", Type: CustomSelect, Choices: []Option{{"a", "A"}, {"b", "B"}}, Set: "Set"},
-	{Name: "m", Type: CustomMultiSelect, Choices: []Option{{"a", "A"}, {"b", "B"}}, Set: "Set"}, {Name: "off", Type: CustomText, Logic: "disabled"},
+	{Name: "t", Type: CustomText, Regex: "[a-z]*$", Logic: "loose"},
+	{Name: "l", Type: CustomLongText, Logic: "exact"},
+	{Name: "u", Type: CustomURL, Logic: "exact", Required: true},
+	{Name: "i", Type: CustomInteger, Min: new(-5.5), Max: new(1e9)},
+	{Name: "d", Type: CustomDecimal, Min: new(-1e3)},
+	{Name: "b", Type: CustomBoolean},
+	{Name: "day", Type: CustomDate},
+	{Name: "at", Type: CustomDateTime},
+	{Name: "j", Type: CustomJSON},
+	{Name: "s", Type: CustomSelect, Choices: []Option{{"a", "A"}, {"b", "B"}}, Set: "Set"},
+	{Name: "m", Type: CustomMultiSelect, Choices: []Option{{"a", "A"}, {"b", "B"}}, Set: "Set"},
+	{Name: "off", Type: CustomText, Logic: "disabled"},
 }
 
 func decodeValue(text string) (v any, ok bool) {

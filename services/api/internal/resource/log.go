@@ -9,6 +9,21 @@ import (
 
 // changeRow describes what happened to an object for the change log.
 func (r *Resource) changeRow(action change.Action, before, after *Record, more []string) (change.Row, error) {
+	row := r.rowOf(action, before, after)
+	if action != change.Update {
+		return row, nil
+	}
+	names, err := change.Diff(row.Pre, row.Post)
+	if err != nil {
+		return row, fmt.Errorf("compare states of %s %d: %w", r.Name, before.ID, err)
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return r.fields[n] != nil && r.fields[n].Silent })
+	row.Changed = slices.Sorted(slices.Values(append(names, more...)))
+	return row, nil
+}
+
+// rowOf is the change row of an object without the names of what changed.
+func (r *Resource) rowOf(action change.Action, before, after *Record) change.Row {
 	o := after
 	if o == nil {
 		o = before
@@ -20,21 +35,13 @@ func (r *Resource) changeRow(action change.Action, before, after *Record, more [
 	if after != nil {
 		row.Post = after.flat()
 	}
-	if action == change.Update {
-		names, err := change.Diff(row.Pre, row.Post)
-		if err != nil {
-			return row, fmt.Errorf("compare states of %s %d: %w", r.Name, o.ID, err)
-		}
-		names = slices.DeleteFunc(names, func(n string) bool { return r.fields[n] != nil && r.fields[n].Silent })
-		row.Changed = slices.Sorted(slices.Values(append(names, more...)))
-	}
 	if o.endpoint != 0 {
 		row.EndpointID = new(int32(o.endpoint))
 	}
 	if r.Job != nil {
 		r.describeJob(&row, action, before, after)
 	}
-	return row, nil
+	return row
 }
 
 // describeJob adds to a change row what makes it an event.

@@ -53,20 +53,45 @@ func (o *Record) Set(field string, value any) {
 	o.values[field] = value
 }
 
-// flat returns the flat state of the change log.
+// flat returns the flat state of the change log, with sorted keys.
 func (o *Record) flat() json.RawMessage {
-	state := make(map[string]any, len(o.r.logged)+1)
-	for _, f := range o.r.logged {
+	b := make([]byte, 0, 2048)
+	for i, f := range o.r.flatFields {
+		b = append(b, "{,"[min(i, 1)])
+		b = append(appendString(b, f.Name), ':')
+		if _, tags := f.Kind.(Tags); tags {
+			b = append(b, marshal(append([]string{}, o.Tags...))...)
+			continue
+		}
 		v := o.values[f.Name]
 		if v != nil {
 			v = f.Kind.flat(v)
 		}
-		state[f.Name] = v
+		b = appendFlat(b, v)
 	}
-	if o.r.tagged() {
-		state["tags"] = append([]string{}, o.Tags...)
+	if len(b) == 0 {
+		b = append(b, '{')
 	}
-	return marshal(state)
+	return append(b, '}')
+}
+
+// appendFlat writes a value of a flat state.
+func appendFlat(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...)
+	case string:
+		return appendString(b, v)
+	case int64:
+		return appendInt(b, v)
+	case bool:
+		return appendBool(b, v)
+	case json.RawMessage:
+		if len(v) > 0 {
+			return appendJSON(b, v, true)
+		}
+	}
+	return append(b, marshal(v)...)
 }
 
 // Tagged says whether objects of the resource may have tags.

@@ -90,12 +90,13 @@ func (r *Resource) relog(ctx context.Context, tx pgx.Tx, origin change.Origin, e
 	if err != nil {
 		return err
 	}
-	after := make(map[int64]*Record, len(before))
+	after, names := make(map[int64]*Record, len(before)), make(map[int64][]string, len(before))
 	var changed []*Record
 	for _, o := range before {
 		edited := o.clone()
-		if e.Apply(edited); r.differs(o, edited) {
-			after[o.ID], changed = edited, append(changed, o)
+		e.Apply(edited)
+		if differ := r.differ(o, edited); differ != nil {
+			after[o.ID], names[o.ID], changed = edited, differ, append(changed, o)
 		}
 	}
 	if len(changed) == 0 {
@@ -106,9 +107,8 @@ func (r *Resource) relog(ctx context.Context, tx pgx.Tx, origin change.Origin, e
 	}
 	rows := make([]change.Row, len(changed))
 	for i, o := range changed {
-		if rows[i], err = r.changeRow(change.Update, o, after[o.ID], nil); err != nil {
-			return err
-		}
+		rows[i] = r.rowOf(change.Update, o, after[o.ID])
+		rows[i].Changed = names[o.ID]
 	}
 	return change.Write(ctx, tx, origin, rows)
 }
@@ -119,16 +119,18 @@ func (o *Record) clone() *Record {
 	return &c
 }
 
-func (r *Resource) differs(before, after *Record) bool {
+// differ names the fields of the flat state in which two records differ, sorted; nil if there are none.
+func (r *Resource) differ(before, after *Record) (names []string) {
 	if !slices.Equal(before.Tags, after.Tags) {
-		return true
+		names = append(names, "tags")
 	}
 	for _, f := range r.logged {
 		if !same(before.values[f.Name], after.values[f.Name]) {
-			return true
+			names = append(names, f.Name)
 		}
 	}
-	return false
+	slices.Sort(names)
+	return names
 }
 
 // writeEdit writes the columns of the changed objects. Those that are jobs get their next version, which after is told.

@@ -41,13 +41,14 @@ type Resource struct {
 	display *Field
 	filters map[string]filter
 	// filtered says of filters what they look at.
-	filtered map[string]lookupOf
-	writes   []*Field // fields that a request may set
-	logged   []*Field // fields of the flat state
-	columns  []*Field // fields with a column of their own
-	links    []*Field // fields whose values lie in join tables
-	custom   *Field   // that holds custom fields, nil for none
-	plans    planCache
+	filtered   map[string]lookupOf
+	writes     []*Field // fields that a request may set
+	logged     []*Field // fields of the flat state
+	flatFields []*Field // those and tags, sorted
+	columns    []*Field // fields with a column of their own
+	links      []*Field // fields whose values lie in join tables
+	custom     *Field   // that holds custom fields, nil for none
+	plans      planCache
 }
 
 // knownBy is the column by which filters of other resources name its objects.

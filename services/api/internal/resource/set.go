@@ -89,6 +89,11 @@ func (r *Resource) index() error {
 			f.Column = f.Kind.column(f.Name)
 		}
 	}
+	r.flatFields = slices.Clone(r.logged)
+	if r.tagged() {
+		r.flatFields = append(r.flatFields, r.fields["tags"])
+	}
+	slices.SortFunc(r.flatFields, func(a, b *Field) int { return strings.Compare(a.Name, b.Name) })
 	for _, name := range []string{"id", "url", "display"} {
 		if r.fields[name] == nil {
 			return fmt.Errorf("field %s is missing", name)
