@@ -26,7 +26,7 @@ func choiceSets() *resource.Resource {
 			{Name: "name", Kind: resource.Char{Max: 100}, Required: true},
 			text("description", 200),
 			{Name: "base_choices", Kind: resource.Choice{Choices: baseChoices}, Blank: true},
-			{Name: "extra_choices", Kind: resource.Pairs{}, Required: true, Help: "Pairs of a value and its label"},
+			{Name: "extra_choices", Kind: resource.Pairs{Filter: "choice"}, Required: true, Help: "Pairs of a value and its label"},
 			{Name: "order_alphabetically", Kind: resource.Boolean{}, Help: "Choices are ordered by value"},
 			{Name: "choices_count", Kind: resource.Integer{}, Expr: "jsonb_array_length({t}.extra_choices)", Unlogged: true, NoFilter: true},
 		}, stamps()),

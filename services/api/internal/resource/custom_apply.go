@@ -12,7 +12,8 @@ import (
 )
 
 // CustomValues changes the values of a custom field that objects have, as a change of its definition wants it. It runs in a transaction that
-// writes objects of a resource that Defines, so nobody else writes values meanwhile.
+// writes objects of a resource that Defines, so no request writes values meanwhile; and all endpoints are locked, as syncs make objects that have
+// the defaults.
 type CustomValues struct {
 	Tx     pgx.Tx
 	Set    *Set
@@ -38,30 +39,30 @@ func (c CustomValues) Fill(ctx context.Context, types []string, name string, val
 	if v == nil {
 		return nil
 	}
-	return c.edit(ctx, types, "NOT %s ? $1", name, true, func(values map[string]any) { values[name] = v })
+	return c.edit(ctx, types, "NOT %s ? $1", name, func(values map[string]any) { values[name] = v })
 }
 
 // Remove takes the value from all objects of the types.
 func (c CustomValues) Remove(ctx context.Context, types []string, name string) error {
-	return c.edit(ctx, types, "%s ? $1", name, false, func(values map[string]any) { delete(values, name) })
+	return c.edit(ctx, types, "%s ? $1", name, func(values map[string]any) { delete(values, name) })
 }
 
 // Rename moves the values of all objects of the types to another name.
 func (c CustomValues) Rename(ctx context.Context, types []string, from, to string) error {
-	return c.edit(ctx, types, "%s ? $1", from, false, func(values map[string]any) {
+	return c.edit(ctx, types, "%s ? $1", from, func(values map[string]any) {
 		values[to] = values[from]
 		delete(values, from)
 	})
 }
 
-func (c CustomValues) edit(ctx context.Context, types []string, where, name string, everywhere bool, apply func(map[string]any)) error {
+func (c CustomValues) edit(ctx context.Context, types []string, where, name string, apply func(map[string]any)) error {
 	resources, err := c.have(types)
 	if err != nil {
 		return err
 	}
 	for _, r := range resources {
 		err := r.Relog(ctx, c.Tx, c.Origin, Edit{
-			Where: fmt.Sprintf(where, r.custom.sql("t")), Args: []any{name}, Columns: []string{r.custom.Name}, Everywhere: everywhere,
+			Where: fmt.Sprintf(where, r.custom.sql("t")), Args: []any{name}, Columns: []string{r.custom.Name}, Everywhere: true,
 			Apply: func(o *Record) {
 				values := decodeCustom(o.values[r.custom.Name])
 				apply(values)

@@ -8,7 +8,10 @@ import (
 )
 
 // Pairs is a column of JSON that holds a list of pairs of a value and its label.
-type Pairs struct{ JSON }
+type Pairs struct {
+	JSON
+	Filter string // the name of the filter that finds objects by a value or a label
+}
 
 // maxPair is how many characters a value or a label may have.
 const maxPair = 100
@@ -59,11 +62,11 @@ func readPair(v any) (pair []any, wrong string) {
 	return out, ""
 }
 
-func (Pairs) filters(_ *Field, add func(string, filter)) {
-	add("=choice", func(q *query, _ string, values []string) {
+func (k Pairs) filters(f *Field, add func(string, filter)) {
+	add("="+k.Filter, func(q *query, _ string, values []string) {
 		if values = allValues(values); len(values) > 0 {
 			p := q.arg(values) + "::text[]"
-			q.cond("EXISTS (SELECT FROM jsonb_array_elements(t.extra_choices) c WHERE c ->> 0 = ANY(" + p + ") OR c ->> 1 = ANY(" + p + "))")
+			q.cond("EXISTS (SELECT FROM jsonb_array_elements(" + f.sql("t") + ") c WHERE c ->> 0 = ANY(" + p + ") OR c ->> 1 = ANY(" + p + "))")
 		}
 	})
 }

@@ -32,7 +32,7 @@ type Edit struct {
 const relogPiece = 1000
 
 // Relog applies an edit to all objects that it finds, in few statements. The endpoints they belong to are locked first. Each job that changes gets
-// its next version, a change row and with it an event; other objects are changed without a trace, as in NetBox.
+// its next version, a change row and with it an event; other objects get another ETag, but no change row, as in NetBox.
 func (r *Resource) Relog(ctx context.Context, tx pgx.Tx, origin change.Origin, e Edit) error {
 	ids, err := r.lockFound(ctx, tx, e)
 	if err != nil {
@@ -133,16 +133,17 @@ func (r *Resource) differ(before, after *Record) (names []string) {
 	return names
 }
 
-// writeEdit writes the columns of the changed objects. Those that are jobs get their next version, which after is told.
+// writeEdit writes the columns of the changed objects and when that was. Those that are jobs get their next version, which after is told.
 func (r *Resource) writeEdit(ctx context.Context, tx pgx.Tx, e Edit, changed []*Record, after map[int64]*Record) error {
 	ids := make([]int64, len(changed))
 	for i, o := range changed {
 		ids[i] = o.ID
 	}
-	var set []string
+	set := []string{"last_updated = greatest(clock_timestamp(), t.last_updated + interval '1 microsecond')"}
 	arrays, names, args := []string{"$1::bigint[]"}, []string{"id"}, []any{ids}
+	version := "0"
 	if r.Job != nil {
-		set = append(set, "version = t.version + 1", "last_updated = greatest(clock_timestamp(), t.last_updated + interval '1 microsecond')")
+		set, version = append(set, "version = t.version + 1"), "t.version"
 	}
 	for i, name := range e.Columns {
 		f, texts := r.fields[name], make([]string, len(changed))
@@ -152,13 +153,6 @@ func (r *Resource) writeEdit(ctx context.Context, tx pgx.Tx, e Edit, changed []*
 		args = append(args, texts)
 		arrays, names = append(arrays, "$"+strconv.Itoa(len(args))+"::text[]"), append(names, "c"+strconv.Itoa(i))
 		set = append(set, f.Column+" = v.c"+strconv.Itoa(i)+"::jsonb")
-	}
-	if set == nil {
-		return nil
-	}
-	version := "0"
-	if r.Job != nil {
-		version = "t.version"
 	}
 	rows, err := tx.Query(ctx, "UPDATE "+r.Table+" t SET "+strings.Join(set, ", ")+" FROM unnest("+strings.Join(arrays, ", ")+") v ("+strings.Join(names, ", ")+
 		") WHERE t.id = v.id RETURNING t.id::bigint, t.last_updated, "+version+"::bigint", args...)

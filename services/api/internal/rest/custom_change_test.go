@@ -37,6 +37,8 @@ func TestValuesFollowTheirDefinition(t *testing.T) {
 	repl := w.make(replsPath, map[string]any{"endpoint": w.prod, "replication_id": "1-0", "virtual_machine": w.web, "guest": 1, "target": "x", "jobnum": 0})
 	w.ask("PATCH", path(clustersPath, w.prodCluster), `{"custom_fields":{"rank":5}}`).want(t, 200, "")
 	tag := w.get(path(routinesPath, one)).header.Get("ETag")
+	cluster := func() string { return w.get(path(clustersPath, w.prodCluster)).header.Get("ETag") }
+	known := map[string]bool{cluster(): true}
 
 	patch := func(body map[string]any) answer {
 		t.Helper()
@@ -50,6 +52,11 @@ func TestValuesFollowTheirDefinition(t *testing.T) {
 	}
 	if w.get(path(routinesPath, one)).header.Get("ETag") == tag {
 		t.Error("the ETag stays when a value moves")
+	}
+	if tag := cluster(); known[tag] {
+		t.Error("the ETag of a cluster stays when its value gets another name")
+	} else {
+		known[tag] = true
 	}
 	// Another type gets the default, the first loses its values.
 	request := patch(map[string]any{"default": 7, "object_types": []string{"netbox_proxbox.replication", "virtualization.cluster"}}).header.Get("X-Request-ID")
@@ -65,6 +72,9 @@ func TestValuesFollowTheirDefinition(t *testing.T) {
 	w.ask("DELETE", path(customPath, id), nil).want(t, 204, "")
 	if a, b, c := w.custom(routinesPath, one), w.custom(replsPath, repl), w.custom(clustersPath, w.prodCluster); a != `{}` || b != `{}` || c != `{}` {
 		t.Errorf("after deletion: %s, %s, %s", a, b, c)
+	}
+	if known[cluster()] {
+		t.Error("the ETag of a cluster stays when its value goes")
 	}
 	for _, c := range []struct {
 		kind, id int
@@ -190,6 +200,73 @@ func TestADeletedDefinitionTakesValuesThatWereBeingWritten(t *testing.T) {
 	}
 }
 
+// A node has what a definition does to it under another ETag, and no change row.
+func TestADefinitionGivesNodesAnotherETag(t *testing.T) {
+	w := newWorld(t)
+	known := map[string]bool{w.get(path(nodesPath, w.node1)).header.Get("ETag"): true}
+	logged := func() int64 { return w.exec(`SELECT count(*) FROM changes WHERE object_type_id = 4`) }
+	before := logged()
+	moved := func(what string) {
+		t.Helper()
+		tag := w.get(path(nodesPath, w.node1)).header.Get("ETag")
+		if known[tag] {
+			t.Errorf("%s: the ETag stays", what)
+		}
+		known[tag] = true
+	}
+	id := w.define("rank", "integer", map[string]any{"object_types": []string{"netbox_proxbox.proxmoxnode"}, "default": 1})
+	moved("filled")
+	w.ask("PATCH", path(customPath, id), `{"name":"level"}`).want(t, 200, "")
+	moved("renamed")
+	w.ask("DELETE", path(customPath, id), nil).want(t, 204, "")
+	moved("deleted")
+	if n := logged(); n != before {
+		t.Errorf("%d changes of nodes are logged, want none", n-before)
+	}
+}
+
+// A sync makes jobs with the defaults under the lock of their endpoint alone. A definition that goes, or gets another name, waits for it.
+func TestDefinitionsReachJobsThatASyncIsMaking(t *testing.T) {
+	for what, c := range map[string]struct {
+		change func(w *world, id int)
+		want   string
+	}{
+		"deleted": {func(w *world, id int) { w.ask("DELETE", path(customPath, id), nil).want(w.t, 204, "") }, `{}`},
+		"renamed": {func(w *world, id int) { w.ask("PATCH", path(customPath, id), `{"name":"level"}`).want(w.t, 200, "") }, `{"level": 1}`},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.define("rank", "integer", map[string]any{"default": 1})
+			held, release := make(chan struct{}), make(chan struct{})
+			free := sync.OnceFunc(func() { close(release) })
+			defer free()
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				err := postgres.InTx(t.Context(), w.pool, func(tx pgx.Tx) error {
+					defer func() { <-release }()
+					_, err := tx.Exec(t.Context(), "SELECT FROM endpoints WHERE id = $1 FOR NO KEY UPDATE", w.prod)
+					if err == nil {
+						_, err = tx.Exec(t.Context(), "INSERT INTO backup_routines (endpoint_id, job_id, custom_field_data) VALUES ($1, 'synced', custom_field_defaults(1))", w.prod)
+					}
+					close(held)
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			<-held
+			wg.Go(func() { c.change(w, id) })
+			w.waits(1)
+			free()
+			wg.Wait()
+			if n := w.exec(`SELECT count(*) FROM backup_routines WHERE job_id = 'synced' AND custom_field_data = $1::jsonb`, c.want); n != 1 {
+				t.Errorf("the job of the sync does not have %s", c.want)
+			}
+		})
+	}
+}
+
 // waits until that many sessions wait for locks.
 func (s *server) waits(n int64) {
 	s.t.Helper()
@@ -204,7 +281,7 @@ func (s *server) waits(n int64) {
 	}
 }
 
-// TestRelogWorksInPieces changes more jobs than are in memory at once.
+// These are more jobs than are in memory at once.
 func TestADefinitionReachesThousandsOfJobs(t *testing.T) {
 	w := newWorld(t)
 	w.exec(`INSERT INTO endpoints (name, domain, enabled) SELECT 'e' || n, 'e.example.com', false FROM generate_series(1, 20) n`)
