@@ -15,6 +15,8 @@ INSERT INTO object_types (id, app_label, model) VALUES
 ALTER TABLE users
     ADD COLUMN created timestamptz NOT NULL DEFAULT now(),
     ADD COLUMN last_updated timestamptz NOT NULL DEFAULT now();
+-- Names that differ in case alone are one person's to whoever reads them.
+CREATE UNIQUE INDEX users_username_upper ON users (upper(username));
 ALTER TABLE tokens ADD COLUMN last_updated timestamptz NOT NULL DEFAULT now();
 
 -- Permissions --------------------------------------------------------------------------------------------------------------------------

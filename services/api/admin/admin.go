@@ -41,7 +41,7 @@ type NewUser struct {
 	Superuser bool
 }
 
-// CreateUser makes a user. A name that is taken is fault.Conflict.
+// CreateUser makes a user. A name that is taken, in upper or lower case, is fault.Conflict.
 func CreateUser(ctx context.Context, pool *pgxpool.Pool, u NewUser) (User, error) {
 	if u.Name == "" || utf8.RuneCountInString(u.Name) > auth.MaxUsername || auth.CheckUsername(u.Name) != "" {
 		return User{}, fault.New(fault.Invalid, "create user %q: a name of 1 to %d letters, numbers and @.+-_ is needed", u.Name, auth.MaxUsername)
@@ -55,7 +55,7 @@ func CreateUser(ctx context.Context, pool *pgxpool.Pool, u NewUser) (User, error
 	}
 	row, err := store.New(pool).UserInsert(ctx, u.Name, hash, u.Email, u.Superuser)
 	if _, taken := postgres.UniqueViolation(err); taken {
-		return User{}, fault.New(fault.Conflict, "create user %s: the name is taken", u.Name)
+		return User{}, fault.New(fault.Conflict, "create user %s: the name is taken, or one that differs in upper and lower case alone", u.Name)
 	}
 	if err != nil {
 		return User{}, fmt.Errorf("create user %s: %w", u.Name, err)

@@ -52,6 +52,9 @@ func TestUsersAndPasswords(t *testing.T) {
 			t.Errorf("got %v, want %v", err, what)
 		}
 	}
+	if _, err := admin.CreateUser(t.Context(), pool, admin.NewUser{Name: "Anna"}); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("a name that differs in case alone: %v", err)
+	}
 	if _, err := admin.CreateUser(t.Context(), pool, admin.NewUser{Name: "berta"}); err != nil {
 		t.Fatal(err)
 	}

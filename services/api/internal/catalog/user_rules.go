@@ -14,7 +14,7 @@ import (
 )
 
 // userHooks hash passwords, and keep the door to the system open: there is always a superuser who is active.
-var userHooks = resource.Hooks{BeforeSave: beforeSaveUser, AfterAll: keepASuperuser, BeforeDelete: beforeDeleteUsers}
+var userHooks = resource.Hooks{BeforeAll: refuseTwins, BeforeSave: beforeSaveUser, AfterAll: keepASuperuser, BeforeDelete: beforeDeleteUsers}
 
 func loginName(s string) (value, wrong string) { return s, auth.CheckUsername(s) }
 
@@ -28,17 +28,6 @@ func emailAddress(s string) (value, wrong string) {
 }
 
 func beforeSaveUser(ctx context.Context, w *resource.Write) error {
-	var twin bool
-	name := w.After.Text("username")
-	if w.Differs("username") {
-		const q = "SELECT EXISTS (SELECT FROM users WHERE upper(username) = upper($1) AND username <> $1 AND id <> $2::bigint)"
-		if err := w.Tx.QueryRow(ctx, q, name, w.After.ID).Scan(&twin); err != nil {
-			return fmt.Errorf("look for users called like %s: %w", name, err)
-		}
-	}
-	if twin {
-		w.Errors.Add(resource.Model, "A user with this username already exists.")
-	}
 	if err := aboveSuperusers(ctx, w); err != nil {
 		return err
 	}

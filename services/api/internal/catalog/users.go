@@ -54,6 +54,7 @@ func users() *resource.Resource {
 		KnownBy: "username",
 		Search:  []string{"username", "first_name", "last_name", "email"},
 		Unique:  []resource.Unique{{Constraint: "users_username_key", Fields: []string{"username"}, Text: "A user with that username already exists."}},
+		Taken:   map[string]string{"users_username_upper": twinText},
 		Hooks:   userHooks,
 	}
 }

@@ -21,6 +21,9 @@ func (s *Store) CreateAll(ctx context.Context, r *Resource, req Request) (list [
 	if !ok {
 		return nil, notAList(req.Body)
 	}
+	if err := bounded(bodies); err != nil {
+		return nil, err
+	}
 	if len(bodies) == 0 {
 		return []byte("[]"), nil
 	}
@@ -140,6 +143,9 @@ func readNamed(req Request) (namedItems, error) {
 	if !ok {
 		return nil, notAList(req.Body)
 	}
+	if err := bounded(list); err != nil {
+		return nil, err
+	}
 	out := make(namedItems, len(list))
 	wrong := make(Positional, len(list))
 	for i, body := range list {
@@ -174,6 +180,19 @@ func readNamedItem(body any) (id int64, message string, wrong Errors) {
 		wrong.Add("changelog_message", texts...)
 	}
 	return id, message, wrong
+}
+
+// maxItems is how many items a request may have: all are in memory at once, and their rows are locked until the last is written.
+const maxItems = 10_000
+
+// bounded refuses lists that are too long.
+func bounded(list []any) error {
+	if len(list) <= maxItems {
+		return nil
+	}
+	var wrong Errors
+	wrong.Add(NonField, fmt.Sprintf("A request may have %d items, and this has %d: split it into several.", maxItems, len(list)))
+	return wrong.Err()
 }
 
 // notAList says that a body is no list of items.

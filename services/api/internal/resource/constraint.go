@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,16 +15,33 @@ import (
 	"github.com/proxops/proxops/libs/postgres"
 )
 
+// question is a query for one row, and what takes its answer.
+type question struct {
+	sql    string
+	args   []any
+	answer func(pgx.Row) error
+}
+
+// ask puts questions to the database, many at once. They are answered in their order.
+func ask(ctx context.Context, tx pgx.Tx, questions []question) error {
+	for some := range slices.Chunk(questions, maxBatch) {
+		batch := &pgx.Batch{}
+		for _, q := range some {
+			batch.Queue(q.sql, q.args...).QueryRow(q.answer)
+		}
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkUnique looks for other objects with the unique values of the items, for all constraints at once: so all texts come together. The items
 // are written one after the other, so each must get along with what those before it left.
 func (r *Resource) checkUnique(ctx context.Context, tx pgx.Tx, items []*item) error {
-	type question struct {
-		it *item
-		u  Unique
-	}
-	batch := &pgx.Batch{}
-	var asked []question
-	at := map[int64]int{} // id of an object: place of its item
+	var questions []question
+	at := map[int64]int{}     // id of an object: place of its item
+	used := map[string]bool{} // what items before an item use
 	for i, it := range items {
 		if it.w.Before != nil {
 			at[it.w.Before.ID] = i
@@ -37,33 +55,30 @@ func (r *Resource) checkUnique(ctx context.Context, tx pgx.Tx, items []*item) er
 				args = append(args, it.w.After.values[name])
 				conditions = append(conditions, r.fields[name].sql("t")+" = $"+strconv.Itoa(len(args)))
 			}
-			batch.Queue("SELECT t.id::bigint FROM "+r.Table+" t WHERE "+strings.Join(conditions, " AND ")+" LIMIT 1", args...)
-			asked = append(asked, question{it, u})
+			sql := "SELECT t.id::bigint FROM " + r.Table + " t WHERE " + strings.Join(conditions, " AND ") + " LIMIT 1"
+			questions = append(questions, question{sql, args, func(row pgx.Row) error {
+				var other int64
+				err := row.Scan(&other)
+				if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+					return err
+				}
+				conflict := err == nil
+				if place, in := at[other]; conflict && in && place < i && items[place].w.Differs(u.Fields...) {
+					conflict = false // it gives the values up before
+				}
+				if key, full := u.key(it.w.After); full {
+					conflict = conflict || used[key]
+					used[key] = true
+				}
+				if conflict {
+					r.taken(&it.in.errors, u)
+				}
+				return nil
+			}})
 		}
 	}
-	if asked == nil {
-		return nil
-	}
-	results := tx.SendBatch(ctx, batch)
-	defer func() { _ = results.Close() }()
-	used := map[string]bool{} // what items before an item use
-	for _, q := range asked {
-		var other int64
-		err := results.QueryRow().Scan(&other)
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("check unique values of %s: %w", r.Name, err)
-		}
-		conflict := err == nil
-		if i, in := at[other]; conflict && in && i < at[q.it.w.After.ID] && items[i].w.Differs(q.u.Fields...) {
-			conflict = false // it gives the values up before
-		}
-		if key, full := q.u.key(q.it.w.After); full {
-			conflict = conflict || used[key]
-			used[key] = true
-		}
-		if conflict {
-			r.taken(&q.it.in.errors, q.u)
-		}
+	if err := ask(ctx, tx, questions); err != nil {
+		return fmt.Errorf("check unique values of %s: %w", r.Name, err)
 	}
 	return nil
 }
@@ -71,8 +86,7 @@ func (r *Resource) checkUnique(ctx context.Context, tx pgx.Tx, items []*item) er
 // checkUniqueFields looks for other objects with the unique values of items that are refused already: as in NetBox, a value that must be unique by
 // itself is checked with the fields. Those of all other items are checked later, with the constraints over several fields.
 func (r *Resource) checkUniqueFields(ctx context.Context, tx pgx.Tx, items []*item) error {
-	batch := &pgx.Batch{}
-	var asked []func(taken bool)
+	var questions []question
 	for _, it := range items {
 		if it.in.errors.None() {
 			continue
@@ -87,25 +101,21 @@ func (r *Resource) checkUniqueFields(ctx context.Context, tx pgx.Tx, items []*it
 			if _, ref := f.Kind.(Reference); ref || len(u.Fields) > 1 || !given || v == nil || v == any(unchanged{}) {
 				continue
 			}
-			batch.Queue("SELECT EXISTS (SELECT FROM "+r.Table+" t WHERE "+f.sql("t")+" = $1 AND t.id <> $2::bigint)", v, id)
-			asked = append(asked, func(taken bool) {
+			sql := "SELECT EXISTS (SELECT FROM " + r.Table + " t WHERE " + f.sql("t") + " = $1 AND t.id <> $2::bigint)"
+			questions = append(questions, question{sql, []any{v, id}, func(row pgx.Row) error {
+				var taken bool
+				if err := row.Scan(&taken); err != nil {
+					return err
+				}
 				if taken {
 					r.taken(&it.in.errors, u)
 				}
-			})
+				return nil
+			}})
 		}
 	}
-	if asked == nil {
-		return nil
-	}
-	results := tx.SendBatch(ctx, batch)
-	defer func() { _ = results.Close() }()
-	for _, answer := range asked {
-		var taken bool
-		if err := results.QueryRow().Scan(&taken); err != nil {
-			return fmt.Errorf("check unique values of %s: %w", r.Name, err)
-		}
-		answer(taken)
+	if err := ask(ctx, tx, questions); err != nil {
+		return fmt.Errorf("check unique values of %s: %w", r.Name, err)
 	}
 	return nil
 }

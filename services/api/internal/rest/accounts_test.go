@@ -65,6 +65,34 @@ func TestUsersGroupsAndPermissionsAreRefusedWithNetBoxsTexts(t *testing.T) {
 	}
 }
 
+// Names that differ in case alone are one person's: in a request, in several, and in several at once.
+func TestUsersDifferInMoreThanCase(t *testing.T) {
+	s := serve(t)
+	user := func(name string) object { return object{"username": name, "password": goodPassword} }
+	const twin = `{"__all__":["A user with this username already exists."]}`
+	s.ask("POST", usersPath, []object{user("anna"), user("Berta"), user("ANNA"), user("carl"), user("berta")}).want(t, 400, `[{},{},`+twin+`,{},`+twin+`]`)
+	s.ask("POST", usersPath, []object{user("stra\u00dfe"), user("STRASSE")}).want(t, 400, `[{},`+twin+`]`)
+	anna, berta := s.make(usersPath, user("anna")), s.make(usersPath, user("berta"))
+	s.ask("PATCH", usersPath, []object{{"id": anna, "username": "Berta"}}).want(t, 400, twin)
+	s.ask("PATCH", usersPath, []object{{"id": anna, "username": "Anna"}}).want(t, 200, "")
+	s.ask("PATCH", usersPath, []object{{"id": anna, "username": "carl"}, {"id": berta, "username": "ANNA"}}).want(t, 200, "")
+
+	conn, err := s.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "INSERT INTO users (username) VALUES ('DORA')"); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { s.ask("POST", usersPath, user("dora")).want(t, 400, twin) })
+	s.waits(1)
+	if err := conn.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+}
+
 func TestAPasswordCountsAtOnce(t *testing.T) {
 	s := serve(t)
 	anna := s.person("anna", nil)

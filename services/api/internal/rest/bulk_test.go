@@ -228,3 +228,34 @@ func TestManyCostAFixedNumberOfRoundTrips(t *testing.T) {
 		t.Logf("%s: %d, %d, %d round trips", list, c1, u1, d1)
 	}
 }
+
+func TestRequestsHaveABoundOfItems(t *testing.T) {
+	s := serve(t)
+	const text = `{"non_field_errors":["A request may have 10000 items, and this has 10001: split it into several."]}`
+	items := "[" + strings.Repeat("{},", 10_000) + "{}]"
+	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
+		s.ask(method, groupsPath, items).want(t, 400, text)
+	}
+	s.ask("PATCH", groupsPath, "["+strings.Repeat("{},", 9_999)+"{}]").want(t, 400, "")
+}
+
+// Values that must be unique are looked for in pieces, and each item has its own answer.
+func TestManyItemsAreHeldAgainstEachOther(t *testing.T) {
+	s := serve(t)
+	s.make(groupsPath, map[string]any{"name": "there"})
+	items := make([]object, 1203)
+	for i := range items {
+		items[i] = object{"name": fmt.Sprint("g", i)}
+	}
+	items[1100]["name"], items[1150]["name"], items[1201]["name"], items[1202]["description"] = "there", "g3", "there", 1
+	var wrong []map[string][]string
+	a := s.ask("POST", groupsPath, items)
+	if err := json.Unmarshal([]byte(a.body), &wrong); err != nil || a.status != 400 || len(wrong) != len(items) {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	for i, w := range wrong {
+		if refused := i == 1100 || i == 1150 || i == 1201; (w["name"] != nil) != refused {
+			t.Errorf("item %d: %v", i, w)
+		}
+	}
+}
