@@ -175,3 +175,6 @@ CREATE INDEX changes_user ON changes (user_id, time DESC, id DESC) WHERE user_id
 
 CREATE INDEX backup_routines_selection ON backup_routines USING gin (selection jsonb_path_ops);
 CREATE INDEX virtual_machines_guest ON virtual_machines (vmid);
+
+-- The API never shows null here, so neither do rows that name no value.
+ALTER TABLE backup_routines ALTER COLUMN repeat_missed SET DEFAULT false;
