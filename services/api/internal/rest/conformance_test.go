@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
