@@ -15,10 +15,7 @@ import (
 type CustomField struct {
 	ID       int64
 	Name     string
-	Label    string
 	Type     string // one of the Custom constants
-	Group    string
-	Help     string
 	Required bool
 	Unique   bool
 	Logic    string // of its filter: "loose", "exact" or "disabled"
@@ -65,7 +62,7 @@ func (s *Store) CustomFields(ctx context.Context, r *Resource) ([]CustomField, e
 const shownOrder = " ORDER BY f.group_name, f.weight, f.name"
 
 // definitionSQL reads what filters and writes need to know.
-const definitionSQL = `SELECT f.id::bigint, f.name, f.label, f.type, f.group_name, f.description, f.required, f."unique", f.filter_logic, f."default"::text,
+const definitionSQL = `SELECT f.id::bigint, f.name, f.type, f.required, f."unique", f.filter_logic, f."default"::text,
 	f.validation_minimum, f.validation_maximum, f.validation_regex, coalesce(s.name, ''), coalesce(s.extra_choices, '[]')::text, coalesce(s.order_alphabetically, false)
 	FROM custom_field_object_types o JOIN custom_fields f ON f.id = o.custom_field_id LEFT JOIN custom_field_choice_sets s ON s.id = f.choice_set_id
 	WHERE o.object_type_id = $1` + shownOrder
@@ -116,7 +113,7 @@ func readDefinitions(rows pgx.Rows) (*definitions, error) {
 		var otherwise *string
 		var choices string
 		var sorted bool
-		err = row.Scan(&f.ID, &f.Name, &f.Label, &f.Type, &f.Group, &f.Help, &f.Required, &f.Unique, &f.Logic, &otherwise, &f.Min, &f.Max, &f.Regex, &f.Set, &choices, &sorted)
+		err = row.Scan(&f.ID, &f.Name, &f.Type, &f.Required, &f.Unique, &f.Logic, &otherwise, &f.Min, &f.Max, &f.Regex, &f.Set, &choices, &sorted)
 		if err != nil {
 			return f, fmt.Errorf("read a custom field: %w", err)
 		}

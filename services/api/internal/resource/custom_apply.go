@@ -66,7 +66,7 @@ func (c CustomValues) edit(ctx context.Context, types []string, where, name stri
 			Apply: func(o *Record) {
 				values := decodeCustom(o.values[r.custom.Name])
 				apply(values)
-				o.values[r.custom.Name] = marshal(values)
+				o.values[r.custom.Name] = Marshal(values)
 			},
 		})
 		if err != nil {

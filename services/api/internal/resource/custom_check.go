@@ -45,7 +45,7 @@ func (f *CustomField) Check(v any) (stored any, wrong string) {
 	}
 	if f.Type == CustomSelect {
 		if !f.offers(v) {
-			return nil, "Invalid choice (" + pythonString(v) + ") for choice set " + f.Set + "."
+			return nil, "Invalid choice (" + PythonString(v) + ") for choice set " + f.Set + "."
 		}
 		return v, ""
 	}
@@ -218,7 +218,7 @@ func (f *CustomField) choices(v any) (any, string) {
 		ok = ok && f.offers(e)
 	}
 	if !ok {
-		return nil, "Invalid choice(s) (" + pythonString(v) + ") for choice set " + f.Set + "."
+		return nil, "Invalid choice(s) (" + PythonString(v) + ") for choice set " + f.Set + "."
 	}
 	return list, ""
 }

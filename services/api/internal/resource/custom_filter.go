@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
@@ -46,11 +45,6 @@ func (s *Store) CustomFiltered(ctx context.Context, r *Resource, params url.Valu
 		out[name] = true
 	}
 	return out, err
-}
-
-// CustomFilters returns the names of the query parameters that filter by the field, sorted. There are none if its filter is disabled.
-func (f *CustomField) CustomFilters() []string {
-	return slices.Sorted(maps.Keys(f.filters(&Field{Column: "custom_field_data"})))
 }
 
 // filters returns the filters by a custom field, by parameter. Texts that are compared loosely have no further lookups, as in NetBox.

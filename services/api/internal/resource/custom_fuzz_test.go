@@ -49,13 +49,13 @@ func FuzzCustomValue(f *testing.F) {
 			if wrong != "" {
 				continue
 			}
-			raw := marshal(stored)
+			raw := Marshal(stored)
 			if !json.Valid(raw) || strings.Contains(string(raw), `\u0000`) {
 				t.Errorf("%s takes %s as %s", c.Type, text, raw)
 			}
 			read, _ := decodeValue(string(raw))
-			if again, wrong := c.Check(read); wrong != "" || !reflect.DeepEqual(again, stored) && string(marshal(again)) != string(raw) {
-				t.Errorf("%s stores %s as %s, but that as %s (%s)", c.Type, text, raw, marshal(again), wrong)
+			if again, wrong := c.Check(read); wrong != "" || !reflect.DeepEqual(again, stored) && string(Marshal(again)) != string(raw) {
+				t.Errorf("%s stores %s as %s, but that as %s (%s)", c.Type, text, raw, Marshal(again), wrong)
 			}
 		}
 	})

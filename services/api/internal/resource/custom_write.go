@@ -95,7 +95,7 @@ func (in *input) mergeCustom(before *Record) json.RawMessage {
 	}
 	given, _ := in.values[f.Name].(customInput)
 	maps.Copy(values, given)
-	return marshal(values)
+	return Marshal(values)
 }
 
 func decodeCustom(v any) map[string]any {
@@ -142,7 +142,7 @@ func (r *Resource) checkCustom(it *item) {
 		w.Errors.Add(Model, "Missing required custom field '"+missing[0]+"'.")
 		return
 	}
-	w.After.values[r.custom.Name] = marshal(stored)
+	w.After.values[r.custom.Name] = Marshal(stored)
 }
 
 // DefaultValue is the default of the field, decoded; nil for none.
@@ -196,7 +196,7 @@ func (r *Resource) checkUniqueField(ctx context.Context, tx pgx.Tx, f *CustomFie
 	for _, it := range items {
 		v := decodeCustom(it.w.After.values[r.custom.Name])[f.Name]
 		if list, ok := v.([]any); v != nil && v != "" && (!ok || len(list) > 0) {
-			key := string(marshal(v))
+			key := string(Marshal(v))
 			uses[key] = append(uses[key], it)
 		}
 	}

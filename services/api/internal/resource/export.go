@@ -57,7 +57,7 @@ func (s *Store) Export(ctx context.Context, r *Resource, actor Actor, at Address
 			e.Close(ctx)
 		}
 	}()
-	if err := e.begin(ctx, q, exportSQL(q, form, p, lastOf(params["ordering"]))); err != nil {
+	if err := e.begin(ctx, q, exportSQL(q, form, p, Last(params["ordering"]))); err != nil {
 		return nil, s.explain(ctx, q, fmt.Errorf("export %s: %w", r.Name, err))
 	}
 	begun = true

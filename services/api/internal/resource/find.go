@@ -189,7 +189,7 @@ func attribute(r *Resource, alias, name string, v any, n int) (sql string, arg a
 	if v == nil {
 		return f.sql(alias) + " IS NULL", nil, nil
 	}
-	text := pythonString(v)
+	text := PythonString(v)
 	if b, ok := v.(bool); ok {
 		text = strconv.FormatBool(b)
 	}

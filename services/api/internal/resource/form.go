@@ -23,7 +23,7 @@ func (form FormData) Object(r *Resource, names ...string) (object map[string]any
 	object, wrong = form.object(r, false)
 	for _, name := range names {
 		if texts := form[name]; len(texts) > 0 {
-			object[name] = lastOf(texts)
+			object[name] = Last(texts)
 		}
 	}
 	return object, wrong
@@ -61,7 +61,7 @@ func (form FormData) object(r *Resource, partial bool) (object map[string]any, w
 		}
 	}
 	if texts := form["changelog_message"]; len(texts) > 0 {
-		object["changelog_message"] = lastOf(texts)
+		object["changelog_message"] = Last(texts)
 	}
 	return object, wrong
 }
@@ -69,7 +69,7 @@ func (form FormData) object(r *Resource, partial bool) (object map[string]any, w
 // text returns the last text of a field. An empty one stands for null, or for nothing, where no text may be empty.
 func (form FormData) text(f *Field) (v any, given bool) {
 	texts, given := form[f.Name]
-	switch last := lastOf(texts); {
+	switch last := Last(texts); {
 	case !given:
 		return nil, false
 	case last == "" && f.Null && !f.Blank:
@@ -110,7 +110,7 @@ func (form FormData) list(name string) (items []any, given bool) {
 		}
 		i, _ := strconv.Atoi(m[1]) // one to six digits
 		if m[2] == "" {
-			at[i] = lastOf(form[key])
+			at[i] = Last(form[key])
 			continue
 		}
 		attrs, ok := at[i].(map[string]any)
@@ -118,7 +118,7 @@ func (form FormData) list(name string) (items []any, given bool) {
 			attrs = map[string]any{}
 			at[i] = attrs
 		}
-		attrs[strings.TrimPrefix(m[2], ".")] = lastOf(form[key])
+		attrs[strings.TrimPrefix(m[2], ".")] = Last(form[key])
 	}
 	indices := make([]int, 0, len(at))
 	for i := range at {
@@ -153,7 +153,7 @@ func (form FormData) dictionary(name string) map[string]any {
 			}
 			at = inner
 		}
-		at[parts[len(parts)-1]] = lastOf(form[key])
+		at[parts[len(parts)-1]] = Last(form[key])
 	}
 	return out
 }
@@ -164,10 +164,10 @@ func (Reference) fromForm(form FormData, name string) (v any, given bool, wrong 
 		return attrs, true, ""
 	}
 	texts, given := form[name]
-	if lastOf(texts) == "" {
+	if Last(texts) == "" {
 		return nil, given, ""
 	}
-	return lastOf(texts), true, ""
+	return Last(texts), true, ""
 }
 
 const invalidJSON = "Value must be valid JSON."
@@ -179,10 +179,10 @@ func (k JSON) fromForm(form FormData, name string) (v any, given bool, wrong str
 		return nil, false, ""
 	}
 	if len(texts) == 1 || k.Form != ListJSON {
-		v, malformed := wire.DecodeJSON([]byte(lastOf(texts)))
+		v, malformed := wire.DecodeJSON([]byte(Last(texts)))
 		_, list := v.([]any)
 		switch {
-		case k.Form == ListJSON && !list && lastOf(texts) != "":
+		case k.Form == ListJSON && !list && Last(texts) != "":
 			return []any{texts[0]}, true, ""
 		case malformed != "":
 			return nil, true, invalidJSON
@@ -202,7 +202,7 @@ func (CustomFields) fromForm(form FormData, name string) (v any, given bool, wro
 	if !given {
 		return nil, false, ""
 	}
-	v, malformed := wire.DecodeJSON([]byte(lastOf(texts)))
+	v, malformed := wire.DecodeJSON([]byte(Last(texts)))
 	if malformed != "" {
 		return nil, true, invalidJSON
 	}

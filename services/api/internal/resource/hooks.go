@@ -9,25 +9,25 @@ import (
 	"github.com/proxops/proxops/libs/seal"
 )
 
-// Hooks are what a resource does beyond its declaration. Each runs in the transaction of the write, with the endpoint locked.
+// Hooks are what a resource does beyond its declaration. Each runs in the transaction of the write, but for Committed. They stand in the order in
+// which they run.
 type Hooks struct {
-	// BeforeAll completes or refuses the objects that a request creates or updates; there is at least one. It may change Write.After. What needs
-	// the database belongs here, as a request may write a thousand objects.
-	BeforeAll func(ctx context.Context, tx pgx.Tx, all []*Write) error
-	// BeforeWrite runs when everything is valid, before the rows are written.
-	BeforeWrite func(ctx context.Context, tx pgx.Tx, all []*Write) error
 	// Reach returns further endpoints that a write of objects must lock, by their ids: as the objects were found, and as they will be. Those that
-	// will be deleted are only in found.
+	// will be deleted are only in found. Nothing is locked yet. It is not asked when objects are created.
 	Reach func(ctx context.Context, tx pgx.Tx, found, states []*Record) ([]int64, error)
-	// BeforeSave does the same for one object, after BeforeAll.
+	// BeforeAll completes or refuses the objects that a request creates or updates; there is at least one. It may change Write.After. What needs
+	// the database belongs here, as a request may write thousands of objects. Endpoints and objects are locked, no row is written.
+	BeforeAll func(ctx context.Context, tx pgx.Tx, all []*Write) error
+	// BeforeSave does the same for one object, when its custom fields are checked.
 	BeforeSave func(ctx context.Context, w *Write) error
-	// AfterSave runs when the rows are written, for each object.
-	AfterSave func(ctx context.Context, w *Write) error
-	// AfterAll runs after that, for all of them at once.
+	// BeforeWrite runs when all objects are valid. Endpoints and objects are locked, no row is written.
+	BeforeWrite func(ctx context.Context, tx pgx.Tx, all []*Write) error
+	// AfterAll runs when rows, links and tags are written, but not yet the change log. An error undoes the request.
 	AfterAll func(ctx context.Context, tx pgx.Tx, all []*Write) error
-	// BeforeDelete refuses a deletion, or removes what hangs on objects and is no resource itself.
+	// BeforeDelete refuses a deletion, or removes what hangs on objects and is no resource itself. Endpoints and objects are locked, and all rows
+	// are there still.
 	BeforeDelete func(ctx context.Context, d *Deletion) error
-	// Committed runs after the commit of a write to any object. Nothing can be undone then.
+	// Committed runs after the commit of a write to any object. Nothing is locked, and nothing can be undone.
 	Committed func(ctx context.Context)
 }
 

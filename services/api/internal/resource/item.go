@@ -89,7 +89,7 @@ func (r *Resource) save(ctx context.Context, tx pgx.Tx, scope Scope, items []*it
 	if err != nil {
 		return nil, err
 	}
-	if err := r.afterSave(ctx, tx, items); err != nil {
+	if err := r.afterAll(ctx, tx, items); err != nil {
 		return nil, err
 	}
 	ids := make([]int64, len(items))
@@ -155,20 +155,15 @@ func (r *Resource) beforeWrite(ctx context.Context, tx pgx.Tx, items []*item) er
 	return r.Hooks.BeforeWrite(ctx, tx, writes)
 }
 
-func (r *Resource) afterSave(ctx context.Context, tx pgx.Tx, items []*item) error {
+func (r *Resource) afterAll(ctx context.Context, tx pgx.Tx, items []*item) error {
+	if r.Hooks.AfterAll == nil {
+		return nil
+	}
 	writes := make([]*Write, len(items))
 	for i, it := range items {
 		writes[i] = it.w
-		if r.Hooks.AfterSave != nil {
-			if err := r.Hooks.AfterSave(ctx, it.w); err != nil {
-				return err
-			}
-		}
 	}
-	if r.Hooks.AfterAll != nil {
-		return r.Hooks.AfterAll(ctx, tx, writes)
-	}
-	return nil
+	return r.Hooks.AfterAll(ctx, tx, writes)
 }
 
 // log writes a change row for each object that changed.

@@ -17,7 +17,7 @@ type Kind interface {
 	encode(p *plan, r *Resource, alias string, f *Field, shape Shape) appender
 	// decode makes a value for a Record from a column in the binary format of Postgres.
 	decode(v []byte) any
-	// read checks input, which is not null, and returns the value to store or what is wrong. A reference is resolved later: see pending.
+	// read checks input, which is not null, and returns the value to store or what is wrong. A reference is a lookup, which is found later.
 	read(in *input, f *Field, v any) (any, []string)
 	// empty is the value of an absent field at creation, if it may be absent.
 	empty() any

@@ -75,7 +75,7 @@ func (k JSON) read(_ *input, _ *Field, v any) (any, []string) {
 			return nil, wrong
 		}
 	}
-	return marshal(v), nil
+	return Marshal(v), nil
 }
 
 // storable says what in a decoded value jsonb would refuse, if anything.
@@ -109,10 +109,7 @@ func storable(v any) string {
 }
 
 // Marshal writes a decoded JSON value with sorted keys, as columns of JSON hold it.
-func Marshal(v any) json.RawMessage { return marshal(v) }
-
-// marshal writes what came from JSON, with sorted keys.
-func marshal(v any) json.RawMessage {
+func Marshal(v any) json.RawMessage {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -206,7 +206,7 @@ func (Boolean) filter(f *Field) filter {
 
 // queryBool reads a boolean of a query. NetBox knows these spellings and ignores all others, 1 and 0 among them.
 func queryBool(values []string) (value, ok bool) {
-	switch lastOf(values) {
+	switch Last(values) {
 	case "true", "True", "2":
 		return true, true
 	case "false", "False", "3":

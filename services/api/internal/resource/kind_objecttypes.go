@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -110,9 +109,9 @@ func (k ObjectTypes) byID(negated bool) filter {
 	return func(q *query, param string, values []string) {
 		c := check{param: param, table: "object_types", strict: true}
 		for _, v := range allValues(values) {
-			id, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
-			if err != nil && !isRange(err) {
-				q.fail(param, "“"+v+"” is not a valid value.")
+			id, ok := parseID(v)
+			if !ok {
+				q.failID(param, v)
 				return
 			}
 			c.ids = append(c.ids, id)

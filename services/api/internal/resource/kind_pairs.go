@@ -35,7 +35,7 @@ func (k Pairs) read(in *input, f *Field, v any) (any, []string) {
 		in.errors.Nest(f.Name, wrong)
 		return nil, []string{}
 	}
-	return marshal(list), nil
+	return Marshal(list), nil
 }
 
 func readPair(v any) (pair []any, wrong string) {

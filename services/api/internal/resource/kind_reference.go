@@ -89,7 +89,7 @@ func readLookup(v any) (*lookup, []string) {
 	}
 	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil && !isRange(err) {
-		return nil, []string{"Related objects must be referenced by numeric ID or by dictionary of attributes. Received an unrecognized value: " + pythonString(v)}
+		return nil, []string{"Related objects must be referenced by numeric ID or by dictionary of attributes. Received an unrecognized value: " + PythonString(v)}
 	}
 	return &lookup{id: id}, nil
 }
@@ -126,17 +126,16 @@ func (k Reference) filter(f *Field, by referring, strict, negated bool) filter {
 		c := check{param: param, to: q.r.set.byName[k.To], strict: strict || k.Named}
 		null := false
 		for _, v := range values {
-			id, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
-			switch {
+			switch id, ok := parseID(v); {
 			case v == "":
 			case v == "null" && f.Null:
 				null = true
 			case k.Named && !strict:
 				c.names = append(c.names, v)
-			case err == nil || isRange(err):
+			case ok:
 				c.ids = append(c.ids, id)
 			case strict:
-				q.fail(param, "“"+v+"” is not a valid value.")
+				q.failID(param, v)
 			default:
 				c.names = append(c.names, v)
 			}

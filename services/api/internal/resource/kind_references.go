@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -96,7 +95,7 @@ func (k References) read(in *input, f *Field, v any) (any, []string) {
 
 // missingKey is NetBox's text for the id of nothing.
 func missingKey(v any) string {
-	return `Invalid pk "` + pythonString(v) + `" - object does not exist.`
+	return `Invalid pk "` + PythonString(v) + `" - object does not exist.`
 }
 
 func (k References) filters(_ *Field, add func(string, filter)) {
@@ -113,13 +112,13 @@ func (k References) filter(byID, negated bool) filter {
 		c := check{param: param, to: q.r.set.byName[k.To], strict: true}
 		var either []string
 		for _, v := range allValues(values) {
-			switch id, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); {
+			switch id, ok := parseID(v); {
 			case v == "null":
 				either = append(either, k.Via.holdsNone())
 			case !byID:
 				c.names = append(c.names, v)
-			case err != nil && !isRange(err):
-				q.fail(param, "“"+v+"” is not a valid value.")
+			case !ok:
+				q.failID(param, v)
 				return
 			default:
 				c.ids = append(c.ids, id)

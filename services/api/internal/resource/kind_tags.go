@@ -112,12 +112,12 @@ func (t tagFilter) read(q *query, param string, values []string) (keys []string,
 			continue
 		}
 		if t.column == "id" {
-			id, err := strconv.ParseInt(v, 10, 64)
-			if err != nil && !isRange(err) {
-				q.fail(param, "“"+v+"” is not a valid value.")
+			id, ok := parseID(v)
+			if !ok {
+				q.failID(param, v)
 				return nil, false
 			}
-			c.ids = append(c.ids, id)
+			c.ids, v = append(c.ids, id), strconv.FormatInt(id, 10)
 		} else {
 			c.names = append(c.names, v)
 		}

@@ -1,12 +1,6 @@
 package resource
 
-import (
-	"strings"
-
-	"github.com/getkin/kin-openapi/openapi3"
-
-	"github.com/proxops/proxops/libs/change"
-)
+import "github.com/getkin/kin-openapi/openapi3"
 
 // TagUse is no value: it makes the filters of tags by the types of the objects that have them, and by the types that they may be given to.
 type TagUse struct{ derived }
@@ -18,13 +12,7 @@ func (TagUse) encode(*plan, *Resource, string, *Field, Shape) appender {
 func (TagUse) filters(_ *Field, add func(string, filter)) {
 	const used = "t.id IN (SELECT ti.tag_id FROM tagged_items ti WHERE ti.object_type_id = ANY("
 	add("=content_type", func(q *query, _ string, values []string) {
-		ids := []int32{}
-		for _, v := range allValues(values) {
-			if t, ok := change.TypeNamed(strings.ToLower(v)); ok {
-				ids = append(ids, int32(t))
-			}
-		}
-		if len(allValues(values)) > 0 {
+		if ids := typesNamed(values); ids != nil {
 			q.cond(used + q.arg(ids) + "::int[]))")
 		}
 	})

@@ -185,7 +185,7 @@ func (k Choice) read(_ *input, f *Field, v any) (any, []string) {
 		}
 		return nil, []string{v + " is not a valid choice."}
 	}
-	return nil, []string{pythonString(v) + " is not a valid choice."}
+	return nil, []string{PythonString(v) + " is not a valid choice."}
 }
 
 func (k Choice) filters(f *Field, add func(string, filter)) {

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"encoding/json"
 	"strconv"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -43,23 +42,14 @@ func (k TextItems) read(in *input, f *Field, v any) (any, []string) {
 		in.errors.Nest(f.Name, wrong)
 		return nil, []string{}
 	}
-	return marshal(texts), nil
-}
-
-// Texts returns the texts of a list as a Record has it.
-func Texts(v any) []string {
-	var texts []string
-	if raw, ok := v.(json.RawMessage); ok {
-		_ = json.Unmarshal(raw, &texts) // checked when it was read
-	}
-	return texts
+	return Marshal(texts), nil
 }
 
 func (k TextItems) filters(f *Field, add func(string, filter)) {
 	for name, text := range k.Flags {
 		add("="+name, func(q *query, _ string, values []string) {
 			if has, ok := queryBool(values); ok {
-				q.either([]string{f.sql("t") + " @> " + q.arg(string(marshal([]any{text}))) + "::jsonb"}, !has)
+				q.either([]string{f.sql("t") + " @> " + q.arg(string(Marshal([]any{text}))) + "::jsonb"}, !has)
 			}
 		})
 	}

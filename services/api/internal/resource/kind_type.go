@@ -40,13 +40,7 @@ func (ObjectType) read(_ *input, _ *Field, v any) (any, []string) {
 func (k ObjectType) filters(f *Field, add func(string, filter)) {
 	for suffix, negated := range map[string]bool{"": false, "n": true} {
 		add(suffix, func(q *query, _ string, values []string) {
-			ids := []int32{}
-			for _, v := range allValues(values) {
-				if t, ok := change.TypeNamed(strings.ToLower(v)); ok {
-					ids = append(ids, int32(t))
-				}
-			}
-			if len(allValues(values)) > 0 {
+			if ids := typesNamed(values); ids != nil {
 				q.either([]string{f.sql("t") + " = ANY(" + q.arg(ids) + "::int[])"}, negated)
 			}
 		})
@@ -59,16 +53,17 @@ func (ObjectType) byID(f *Field, negated bool) filter {
 	return func(q *query, param string, values []string) {
 		var ids []int32
 		for _, v := range allValues(values) {
-			id, err := strconv.ParseInt(strings.TrimSpace(v), 10, 32)
+			id, ok := parseID(v)
+			t := change.ObjectType(id)
 			switch {
-			case err != nil && !isRange(err):
-				q.fail(param, "“"+v+"” is not a valid value.")
+			case !ok:
+				q.failID(param, v)
 				return
-			case change.ObjectType(id).String() == "":
+			case int64(t) != id || t.String() == "":
 				q.fail(param, invalidChoice(v))
 				return
 			}
-			ids = append(ids, int32(id))
+			ids = append(ids, int32(t))
 		}
 		if ids != nil {
 			q.either([]string{f.sql("t") + " = ANY(" + q.arg(ids) + "::int[])"}, negated)

@@ -24,7 +24,7 @@ func (UUID) read(*input, *Field, any) (any, []string) { return nil, nil }
 
 func (UUID) filters(f *Field, add func(string, filter)) {
 	add("", func(q *query, param string, values []string) {
-		text := lastOf(values)
+		text := Last(values)
 		if text == "" {
 			return
 		}

@@ -63,7 +63,7 @@ func (r *Resource) prepare(scope Scope, custom map[string]filter, params url.Val
 	if p, q, err = r.ask(scope, custom, params, limits); err != nil {
 		return p, q, "", err
 	}
-	return p, q, findSQL(q, p, lastOf(params["ordering"])), nil
+	return p, q, findSQL(q, p, Last(params["ordering"])), nil
 }
 
 // ask reads which rows a list request is about. With an error about filters comes the query of them all the same: see refuse.

@@ -3,9 +3,12 @@ package resource
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/proxops/proxops/libs/change"
 )
 
 // makeFilters names the filters of all fields: the field itself, and "__" with each suffix of its kind. A suffix that begins with "_" continues
@@ -52,7 +55,7 @@ func (r *Resource) filterable() []*Field {
 // byRequest finds objects that a request changed, in the change log.
 func byRequest(actions ...string) filter {
 	return func(q *query, param string, values []string) {
-		text := lastOf(values)
+		text := Last(values)
 		if text == "" {
 			return
 		}
@@ -71,7 +74,29 @@ func allValues(values []string) []string {
 	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
 }
 
-func lastValue(values []string) []string { return allValues([]string{lastOf(values)}) }
+func lastValue(values []string) []string { return allValues([]string{Last(values)}) }
+
+// parseID reads an id of a query. One out of range is the nearest that there can be, which no object has.
+func parseID(v string) (id int64, ok bool) {
+	id, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+	return id, err == nil || isRange(err)
+}
+
+// failID says that a value is no id.
+func (q *query) failID(param, v string) { q.fail(param, "“"+v+"” is not a valid value.") }
+
+// typesNamed returns the types of objects that values name, in any case; nil for no values. As in NetBox, names of none find nothing.
+func typesNamed(values []string) (ids []int32) {
+	for _, v := range allValues(values) {
+		if ids == nil {
+			ids = []int32{}
+		}
+		if t, ok := change.TypeNamed(strings.ToLower(v)); ok {
+			ids = append(ids, int32(t))
+		}
+	}
+	return ids
+}
 
 // names says that a field tells objects apart: it is the id, or the last of those whose values are unique together.
 func (r *Resource) names(f *Field) bool {

@@ -83,7 +83,7 @@ func (r *Resource) further() openapi3.Schemas {
 	message.Description = "Kept with the change in the change log"
 	message.WriteOnly = true
 	out := openapi3.Schemas{"changelog_message": message.NewRef()}
-	if r.tagged() {
+	if r.Tagged() {
 		for _, name := range []string{"add_tags", "remove_tags"} {
 			list := openapi3.NewArraySchema()
 			list.Items = component(tagRequest)

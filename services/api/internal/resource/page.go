@@ -26,11 +26,11 @@ type page struct {
 
 // readPage reads limit, offset and start. Bad limits and offsets are the default, as in NetBox; a bad start is an error.
 func readPage(params url.Values, l Limits) (page, error) {
-	p := page{limit: l.Default, offset: natural(lastOf(params["offset"]), 0), walk: cmp.Or(l.Walk, defaultWalk)}
+	p := page{limit: l.Default, offset: natural(Last(params["offset"]), 0), walk: cmp.Or(l.Walk, defaultWalk)}
 	if l.Max > 0 {
 		p.limit = min(p.limit, l.Max)
 	}
-	switch n := natural(lastOf(params["limit"]), -1); {
+	switch n := natural(Last(params["limit"]), -1); {
 	case n == 0:
 		p.limit = l.Max
 	case n > 0 && l.Max > 0:
@@ -45,10 +45,10 @@ func readPage(params url.Values, l Limits) (page, error) {
 	if _, both := params["offset"]; both {
 		return p, whole("'start' and 'offset' are mutually exclusive.")
 	}
-	if lastOf(params["ordering"]) != "" {
+	if Last(params["ordering"]) != "" {
 		return p, whole("Ordering cannot be specified in conjunction with cursor-based pagination.")
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(lastOf(start)), 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSpace(Last(start)), 10, 64)
 	if n < 0 || (err != nil && !isRange(err)) {
 		return p, whole("Invalid 'start' parameter: must be a non-negative integer.")
 	}

@@ -9,16 +9,13 @@ import (
 	"unicode"
 )
 
-// pythonString is str() of a decoded JSON value, as NetBox's messages show what they refuse.
-func pythonString(v any) string {
+// PythonString is str() of a decoded JSON value, as NetBox's messages show what they refuse.
+func PythonString(v any) string {
 	if s, ok := v.(string); ok {
 		return s
 	}
 	return pythonRepr(v)
 }
-
-// PythonString is str() of a decoded JSON value, as messages of NetBox show it.
-func PythonString(v any) string { return pythonString(v) }
 
 // pythonRepr is repr() of a decoded JSON value. Python keeps the order of keys, which is lost here: they are sorted.
 func pythonRepr(v any) string {

@@ -101,7 +101,7 @@ func (q *query) filter(params map[string][]string) {
 
 // search applies ?q=: a substring of any of the search fields, in any case.
 func (q *query) search(values []string) {
-	text := strings.TrimSpace(strings.ToValidUTF8(lastOf(values), "\uFFFD"))
+	text := strings.TrimSpace(strings.ToValidUTF8(Last(values), "\uFFFD"))
 	if text == "" || len(q.r.Search) == 0 {
 		return
 	}
@@ -123,7 +123,8 @@ func (q *query) search(values []string) {
 	q.either(either, false)
 }
 
-func lastOf(values []string) string {
+// Last returns the value of a repeated parameter that counts, "" for none.
+func Last(values []string) string {
 	if len(values) == 0 {
 		return ""
 	}

@@ -60,7 +60,7 @@ func (o *Record) flat() json.RawMessage {
 		b = append(b, "{,"[min(i, 1)])
 		b = append(appendString(b, f.Name), ':')
 		if _, tags := f.Kind.(Tags); tags {
-			b = append(b, marshal(append([]string{}, o.Tags...))...)
+			b = append(b, Marshal(append([]string{}, o.Tags...))...)
 			continue
 		}
 		v := o.values[f.Name]
@@ -91,13 +91,11 @@ func appendFlat(b []byte, v any) []byte {
 			return appendJSON(b, v, true)
 		}
 	}
-	return append(b, marshal(v)...)
+	return append(b, Marshal(v)...)
 }
 
 // Tagged says whether objects of the resource may have tags.
-func (r *Resource) Tagged() bool { return r.tagged() }
-
-func (r *Resource) tagged() bool {
+func (r *Resource) Tagged() bool {
 	f := r.fields["tags"]
 	if f == nil {
 		return false
@@ -150,7 +148,7 @@ func (r *Resource) recordPlan() recordPlan {
 	}
 	p.endpoint = p.value(r.endpointSQL("t"))
 	p.display = r.display.Kind.(Words).text(p.plan, r, "t")
-	if r.tagged() {
+	if r.Tagged() {
 		from := " FROM tagged_items ti JOIN tags g ON g.id = ti.tag_id WHERE ti.object_type_id = " + strconv.Itoa(int(r.Type)) +
 			" AND ti.object_id = t.id ORDER BY g.name, g.id)"
 		p.names = p.value("ARRAY(SELECT g.name" + from)

@@ -148,7 +148,7 @@ func (r *Resource) writeEdit(ctx context.Context, tx pgx.Tx, e Edit, changed []*
 	for i, name := range e.Columns {
 		f, texts := r.fields[name], make([]string, len(changed))
 		for j, o := range changed {
-			texts[j] = string(marshal(after[o.ID].values[name]))
+			texts[j] = string(Marshal(after[o.ID].values[name]))
 		}
 		args = append(args, texts)
 		arrays, names = append(arrays, "$"+strconv.Itoa(len(args))+"::text[]"), append(names, "c"+strconv.Itoa(i))

@@ -60,7 +60,7 @@ func deleteMessage(body any) (string, error) {
 	if form, is := body.(FormData); is {
 		object = map[string]any{}
 		if texts := form["changelog_message"]; len(texts) > 0 {
-			object["changelog_message"] = lastOf(texts)
+			object["changelog_message"] = Last(texts)
 		}
 	} else if !ok {
 		var e Errors
@@ -245,7 +245,7 @@ func (d *removal) delete(ctx context.Context, tx pgx.Tx, target *Resource, origi
 	if err := change.Write(ctx, tx, origin, rows); err != nil {
 		return err
 	}
-	if target.tagged() {
+	if target.Tagged() {
 		if _, err := tx.Exec(ctx, "DELETE FROM tagged_items WHERE object_type_id = $1 AND object_id = ANY($2::bigint[])", int32(target.Type), ids); err != nil {
 			return fmt.Errorf("delete tags of %s: %w", target.Name, err)
 		}

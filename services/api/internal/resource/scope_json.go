@@ -36,7 +36,7 @@ func (d *demand) json(column string, rest []string, v any) (string, error) {
 			return "(" + path("#>") + " = 'null') IS NOT FALSE", nil
 		}
 		operator := map[string]string{"exact": " = ", "contains": " @> "}[comparison] + inequalities[comparison]
-		return path("#>") + operator + d.arg(string(marshal(v)), "jsonb"), nil
+		return path("#>") + operator + d.arg(string(Marshal(v)), "jsonb"), nil
 	case "in":
 		list, ok := v.([]any)
 		if !ok || len(list) == 0 || len(list) > maxAmong {
@@ -47,7 +47,7 @@ func (d *demand) json(column string, rest []string, v any) (string, error) {
 			if wrong := storable(v); wrong != "" {
 				return "", unusable(wrong)
 			}
-			values[i] = d.arg(string(marshal(v)), "jsonb")
+			values[i] = d.arg(string(Marshal(v)), "jsonb")
 		}
 		return left + " IN (" + strings.Join(values, ", ") + ")", nil
 	}

@@ -28,7 +28,7 @@ func textOperand(v any) (any, string, bool) {
 func plainText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string, bool, json.Number:
-		s := pythonString(v)
+		s := PythonString(v)
 		return s, !strings.ContainsRune(s, 0)
 	case int64:
 		return strconv.FormatInt(v, 10), true

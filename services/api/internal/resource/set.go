@@ -90,7 +90,7 @@ func (r *Resource) index() error {
 		}
 	}
 	r.flatFields = slices.Clone(r.logged)
-	if r.tagged() {
+	if r.Tagged() {
 		r.flatFields = append(r.flatFields, r.fields["tags"])
 	}
 	slices.SortFunc(r.flatFields, func(a, b *Field) int { return strings.Compare(a.Name, b.Name) })
@@ -117,7 +117,7 @@ func (r *Resource) link() error {
 			return fmt.Errorf("filter %s is by an unknown resource %s", r.More[i].Name, owner.To)
 		}
 	}
-	if r.tagged() && r.set.byName[tagsName] == nil {
+	if r.Tagged() && r.set.byName[tagsName] == nil {
 		return fmt.Errorf("it has tags, but no resource is named %s", tagsName)
 	}
 	if err := r.check(r.Brief); err != nil {

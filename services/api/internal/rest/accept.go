@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
 // offer is a form in which a route answers.
@@ -91,7 +93,7 @@ func (q *request) negotiate(rt *route) error {
 		return nil
 	}
 	offers := rt.offered(q.method)
-	if f := last(q.params["format"]); f != "" {
+	if f := resource.Last(q.params["format"]); f != "" {
 		offers = slices.DeleteFunc(slices.Clone(offers), func(o offer) bool { return !slices.Contains(o.formats, f) })
 		if len(offers) == 0 {
 			return errNoPath

@@ -69,9 +69,6 @@ func TestARequestThatRunsAwayIsStopped(t *testing.T) {
 
 func TestTheDatabaseIsLeftAloneWhenTheClientGoes(t *testing.T) {
 	s := busy(t, postgres.Options{MaxConns: 4})
-	waiting := func() int64 {
-		return s.exec("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	gone := make(chan error, 1)
@@ -82,19 +79,25 @@ func TestTheDatabaseIsLeftAloneWhenTheClientGoes(t *testing.T) {
 		}
 		gone <- err
 	}()
-	poll(t, "the request waits for the table", func() bool { return waiting() == 1 })
+	s.waits(1)
 	cancel()
 	if err := <-gone; err == nil {
 		t.Error("the request was answered")
 	}
-	poll(t, "nobody waits any more", func() bool { return waiting() == 0 })
+	s.waits(0)
 }
 
-func poll(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+// waits until that many sessions wait for locks.
+func (s *server) waits(n int64) {
+	s.t.Helper()
+	const q = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		waiting := s.exec(q)
+		if waiting == n {
+			return
+		}
 		if time.Now().After(end) {
-			t.Fatalf("%s: not so within 30 s", what)
+			s.t.Fatalf("%d sessions wait for locks, never %d", waiting, n)
 		}
 	}
 }

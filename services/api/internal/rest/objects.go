@@ -38,7 +38,7 @@ func (a *API) list(ctx context.Context, r *resource.Resource, q *request) (respo
 	}
 	name, given := q.params["export"]
 	switch {
-	case last(name) == "csv", !given && q.media == offerCSV.media:
+	case resource.Last(name) == "csv", !given && q.media == offerCSV.media:
 		return a.export(ctx, r, q)
 	case given: // NetBox looks for a template of that name
 		return response{}, errNoPath
@@ -143,21 +143,14 @@ func (q *request) allowed(r *resource.Resource, pairs ...any) []string {
 // selection reads which fields a client wants. brief counts for reading only, whatever its value.
 func selection(q *request) resource.Selection {
 	var s resource.Selection
-	if v := last(q.params["fields"]); v != "" {
+	if v := resource.Last(q.params["fields"]); v != "" {
 		s.Fields = strings.Split(v, ",")
 	}
-	if v := last(q.params["omit"]); v != "" {
+	if v := resource.Last(q.params["omit"]); v != "" {
 		s.Omit = strings.Split(v, ",")
 	}
-	s.Brief = last(q.params["brief"]) != "" && (q.method == "GET" || q.method == "HEAD")
+	s.Brief = resource.Last(q.params["brief"]) != "" && (q.method == "GET" || q.method == "HEAD")
 	return s
-}
-
-func last(values []string) string {
-	if len(values) == 0 {
-		return ""
-	}
-	return values[len(values)-1]
 }
 
 // errNoPath is the answer where there is nothing.

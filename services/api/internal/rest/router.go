@@ -155,7 +155,7 @@ func (a *API) run(ctx context.Context, q *request, rt *route, missing bool) (res
 		return response{}, err
 	}
 	q.at = resource.Address{Origin: origin, Path: q.http.URL.EscapedPath()}
-	if f := last(q.params["format"]); f != "" && q.media != offerCSV.media {
+	if f := resource.Last(q.params["format"]); f != "" && q.media != offerCSV.media {
 		q.at.Suffix = "?format=" + f
 	}
 	return rt.serve(ctx, a, q)
