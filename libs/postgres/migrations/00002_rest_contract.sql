@@ -136,11 +136,11 @@ $$;
 COMMENT ON FUNCTION custom_field_defaults IS 'What a new object of a type has in its custom fields.';
 
 -- What an inventory finds begins with the defaults. Who writes jobs, which come by the thousand, asks once.
-ALTER TABLE clusters ALTER COLUMN custom_field_data SET DEFAULT custom_field_defaults(7);
-ALTER TABLE proxmox_clusters ALTER COLUMN custom_field_data SET DEFAULT custom_field_defaults(6);
-ALTER TABLE nodes ALTER COLUMN custom_field_data SET DEFAULT custom_field_defaults(4);
-ALTER TABLE storages ALTER COLUMN custom_field_data SET DEFAULT custom_field_defaults(5);
-ALTER TABLE virtual_machines ALTER COLUMN custom_field_data SET DEFAULT custom_field_defaults(8);
+ALTER TABLE clusters ALTER COLUMN custom_field_data SET DEFAULT custom_field_defaults(7); -- virtualization.cluster
+ALTER TABLE proxmox_clusters ALTER COLUMN custom_field_data SET DEFAULT custom_field_defaults(6); -- netbox_proxbox.proxmoxcluster
+ALTER TABLE nodes ALTER COLUMN custom_field_data SET DEFAULT custom_field_defaults(4); -- netbox_proxbox.proxmoxnode
+ALTER TABLE storages ALTER COLUMN custom_field_data SET DEFAULT custom_field_defaults(5); -- netbox_proxbox.proxmoxstorage
+ALTER TABLE virtual_machines ALTER COLUMN custom_field_data SET DEFAULT custom_field_defaults(8); -- virtualization.virtualmachine
 
 CREATE TABLE tag_object_types (
     tag_id         integer NOT NULL REFERENCES tags (id),

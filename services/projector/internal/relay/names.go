@@ -95,7 +95,7 @@ func pastTags(ctx context.Context, q *store.Queries, events []*event, refs *rend
 	for _, e := range events {
 		first = min(first, e.ID)
 	}
-	rows, err := q.RelayPastTags(ctx, first, slices.Collect(maps.Keys(refs.Tags)))
+	rows, err := q.RelayPastTags(ctx, int32(change.Tag), first, slices.Collect(maps.Keys(refs.Tags)))
 	if err != nil {
 		return err
 	}

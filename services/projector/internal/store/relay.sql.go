@@ -274,7 +274,7 @@ SELECT c.id AS until, c.object_id AS id, (c.prechange ->> 'name')::text AS name,
        coalesce(c.prechange ->> 'color', '')::text AS color,
        coalesce((c.prechange ->> 'weight')::integer, 1000)::integer AS weight
 FROM changes c
-WHERE c.object_type_id = 9 AND c.id > $1 AND c.prechange ->> 'name' = ANY ($2::text[])
+WHERE c.object_type_id = $1 AND c.id > $2 AND c.prechange ->> 'name' = ANY ($3::text[])
 ORDER BY c.id
 `
 
@@ -287,9 +287,9 @@ type RelayPastTagsRow struct {
 	Weight int32
 }
 
-// What tags with these names were before changes of theirs that came after a change. 9 is the object type of tags.
-func (q *Queries) RelayPastTags(ctx context.Context, after int64, names []string) ([]RelayPastTagsRow, error) {
-	rows, err := q.db.Query(ctx, relayPastTags, after, names)
+// What tags with these names were before changes of theirs that came after a change.
+func (q *Queries) RelayPastTags(ctx context.Context, objectType int32, after int64, names []string) ([]RelayPastTagsRow, error) {
+	rows, err := q.db.Query(ctx, relayPastTags, objectType, after, names)
 	if err != nil {
 		return nil, err
 	}

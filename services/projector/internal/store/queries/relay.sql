@@ -76,12 +76,12 @@ SELECT id, name FROM virtual_machines WHERE id = ANY (@ids::integer[]);
 SELECT id, name, slug, color, weight FROM tags WHERE name = ANY (@names::text[]);
 
 -- name: RelayPastTags :many
--- What tags with these names were before changes of theirs that came after a change. 9 is the object type of tags.
+-- What tags with these names were before changes of theirs that came after a change.
 SELECT c.id AS until, c.object_id AS id, (c.prechange ->> 'name')::text AS name, coalesce(c.prechange ->> 'slug', '')::text AS slug,
        coalesce(c.prechange ->> 'color', '')::text AS color,
        coalesce((c.prechange ->> 'weight')::integer, 1000)::integer AS weight
 FROM changes c
-WHERE c.object_type_id = 9 AND c.id > @after AND c.prechange ->> 'name' = ANY (@names::text[])
+WHERE c.object_type_id = @object_type AND c.id > @after AND c.prechange ->> 'name' = ANY (@names::text[])
 ORDER BY c.id;
 
 -- name: RelayCustomFields :many
