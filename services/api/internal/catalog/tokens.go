@@ -52,7 +52,7 @@ func tokens(o Options) *resource.Resource {
 		Search: []string{"user.username", "description"},
 		Unique: []resource.Unique{{Constraint: "tokens_key_key", Fields: []string{"key"}}},
 		Taken:  map[string]string{"tokens_v1_digest": "Token with this token already exists."},
-		Hooks: resource.Hooks{BeforeSave: tokenMaker(o.Peppers).beforeSave},
+		Hooks:  resource.Hooks{BeforeSave: tokenMaker(o.Peppers).beforeSave},
 	}
 }
 

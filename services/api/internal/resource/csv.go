@@ -124,7 +124,7 @@ func (Tags) tabulate(p *plan, r *Resource, alias string, f *Field) []column {
 // appendCell appends a cell as RFC 4180 quotes it. Text that a spreadsheet would take for a formula gets an apostrophe in front.
 func appendCell(b, value []byte, text bool) []byte {
 	formula := text && len(value) > 0 && strings.IndexByte("=+-@\t\r\n", value[0]) >= 0
-	if !formula && strings.IndexAny(string(value), "\",\r\n") < 0 && (len(value) == 0 || value[0] != ' ') {
+	if !formula && !strings.ContainsAny(string(value), "\",\r\n") && (len(value) == 0 || value[0] != ' ') {
 		return append(b, value...)
 	}
 	b = append(b, '"')

@@ -38,15 +38,15 @@ func (s *Store) explain(ctx context.Context, q *query, err error) error {
 	if !ok || pgErr.Code != "2201B" {
 		return refused(err)
 	}
-	var wrong, any Errors
+	var wrong, each Errors
 	for _, use := range q.regexes {
-		any.Add(use.param, invalidRegex)
+		each.Add(use.param, invalidRegex)
 		if _, err := s.Pool.Exec(ctx, "SELECT '' ~ $1", use.text); err != nil {
 			wrong.Add(use.param, invalidRegex)
 		}
 	}
 	if wrong.None() { // none is wrong in itself: one fails on some text
-		wrong = any
+		wrong = each
 	}
 	if wrong.None() {
 		return err

@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"maps"
 	"math/rand/v2"
 	"net/url"
 	"strconv"
@@ -128,9 +129,7 @@ func (g *generator) request(tab *table) (params, filters url.Values) {
 	if g.IntN(5) == 0 {
 		filters.Add("q", g.part(g.word()))
 	}
-	for k, v := range filters {
-		params[k] = v
-	}
+	maps.Copy(params, filters)
 	if g.IntN(2) == 0 {
 		var terms []string
 		for range 1 + g.IntN(3) {

@@ -3,6 +3,7 @@ package resource_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/url"
 	"os"
@@ -119,9 +120,7 @@ func link(name string, got *string, params url.Values, limit, offset int, want b
 		return err.Error()
 	}
 	expected := url.Values{}
-	for k, v := range params {
-		expected[k] = v
-	}
+	maps.Copy(expected, params)
 	expected.Set("limit", strconv.Itoa(limit))
 	expected.Del("offset")
 	if offset > 0 {

@@ -54,7 +54,7 @@ func (s *server) try(ctx context.Context, method, path, body string) (*http.Resp
 func TestARequestThatRunsAwayIsStopped(t *testing.T) {
 	s := busy(t, postgres.Options{MaxConns: 4, Settings: map[string]string{"statement_timeout": "200"}})
 	for _, query := range []string{"", "?comment__regex=(a*)*b", "?q=abc", "?export=csv"} {
-		res, err := s.try(t.Context(), "GET", routinesPath+query, "")
+		res, err := s.try(t.Context(), "GET", routinesPath+query, "") //nolint:bodyclose // try closes it when the test ends
 		if err != nil || res.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%s: %v %v", query, res, err)
 		}
@@ -110,7 +110,7 @@ func TestABusyServerSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, method := range []string{"GET", "POST", "PATCH"} {
-		res, err := s.try(t.Context(), method, routinesPath, "{}")
+		res, err := s.try(t.Context(), method, routinesPath, "{}") //nolint:bodyclose // try closes it when the test ends
 		if err != nil || res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %v %v", method, res, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -138,16 +139,12 @@ func chosen(s *openapi3.Schema, v any) openapi3.SchemaRefs {
 // properties are those that a schema names; open says that there may be others.
 func properties(s *openapi3.Schema, v any) (known openapi3.Schemas, open bool) {
 	known = openapi3.Schemas{}
+	maps.Copy(known, s.Properties)
 	open = s.AdditionalProperties.Schema != nil || s.AdditionalProperties.Has != nil && *s.AdditionalProperties.Has || len(s.Properties) == 0 && (s.Type == nil && chosen(s, v) == nil || s.Type.Is("object"))
-	for name, p := range s.Properties {
-		known[name] = p
-	}
 	for _, other := range chosen(s, v) {
 		more, loose := properties(other.Value, v)
 		open = open || loose
-		for name, p := range more {
-			known[name] = p
-		}
+		maps.Copy(known, more)
 	}
 	return known, open
 }
