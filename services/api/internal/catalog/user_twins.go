@@ -17,6 +17,9 @@ const twinText = "A user with this username already exists."
 // gave before, and one that was given up does not. Names that are equal are the concern of the unique constraint.
 func refuseTwins(ctx context.Context, tx pgx.Tx, all []*resource.Write) error {
 	writes := slices.DeleteFunc(slices.Clone(all), func(w *resource.Write) bool { return !w.Differs("username") })
+	if len(writes) == 0 {
+		return nil
+	}
 	names := make([]string, len(writes))
 	for i, w := range writes {
 		names[i] = w.After.Text("username")
