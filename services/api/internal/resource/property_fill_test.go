@@ -189,6 +189,9 @@ func (g *generator) value(tab *table, f *resource.Field, name string) string {
 	case 1:
 		return "null"
 	case 2:
+		if strings.HasSuffix(name, "regex") { // a\b is another expression to Go than to Postgres
+			return quoteRegex(g.word())
+		}
 		return g.word()
 	}
 	switch v := tab.rows[g.IntN(len(tab.rows))].values[f.Name].(type) {
