@@ -38,7 +38,7 @@ test: ## run every test that needs no browser and no other language
 	@$(if $(RACE),echo "Tests run with the race detector.",echo "NOTE: no C compiler found, so the tests run WITHOUT the race detector.")
 	@go build -o $(TOOLS)/localpg ./libs/localpg/cmd/localpg
 	CGO_ENABLED=$(CGO) $(TOOLS)/localpg -- go test $(RACE) -timeout 20m $(TESTFLAGS) $(PACKAGES)
-	@echo "Left out here, done by .ci/run: lint, proof that generated code is current, fuzz targets beyond their seeds, make demo."
+	@echo "Left out here, done by .ci/run: lint, proof that generated code is current, fuzz targets beyond their seeds, make demo, the Python clients, Schemathesis."
 
 .PHONY: test-short
 test-short: ## run the tests without the race detector
