@@ -181,8 +181,10 @@ func (l *lists) cases() []page {
 		{name: "Replications", kind: replicationRows},
 		{name: "VirtualMachine", kind: replicationRows, query: "virtual_machine_id=4711", where: "t.virtual_machine_id = $1", args: []any{4711}},
 		{name: "SourceNode", kind: replicationRows, query: "proxmox_node=2711&proxmox_node=1500", where: "t.proxmox_node_id = ANY($1)", args: []any{[]int32{2711, 1500}}},
-		{name: "ReplicationSearch", kind: replicationRows, query: "q=e39b",
-			where: "(t.replication_id ILIKE $1 OR v.name ILIKE $1 OR t.target ILIKE $1 OR t.comment ILIKE $1 OR t.source ILIKE $1)", args: []any{"%e39b%"}},
+		{
+			name: "ReplicationSearch", kind: replicationRows, query: "q=e39b",
+			where: "(t.replication_id ILIKE $1 OR v.name ILIKE $1 OR t.target ILIKE $1 OR t.comment ILIKE $1 OR t.source ILIKE $1)", args: []any{"%e39b%"},
+		},
 	}
 }
 

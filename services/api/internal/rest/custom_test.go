@@ -3,6 +3,7 @@ package rest_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 )
@@ -18,9 +19,7 @@ var jobTypes = []string{"netbox_proxbox.backuproutine", "netbox_proxbox.replicat
 func (s *server) define(name, kind string, more map[string]any) int {
 	s.t.Helper()
 	body := map[string]any{"object_types": jobTypes, "name": name, "type": kind}
-	for k, v := range more {
-		body[k] = v
-	}
+	maps.Copy(body, more)
 	return s.make(customPath, body)
 }
 
@@ -102,9 +101,7 @@ func TestDefinitionsThatContradictThemselvesAreRefused(t *testing.T) {
 		{map[string]any{"weight": 40000}, `{"weight":["Ensure this value is less than or equal to 32767."]}`},
 	} {
 		body := map[string]any{"object_types": jobTypes, "name": "x", "type": "text"}
-		for k, v := range c.more {
-			body[k] = v
-		}
+		maps.Copy(body, c.more)
 		s.ask("POST", customPath, body).want(t, 400, c.want)
 	}
 	s.ask("POST", customPath, map[string]any{}).want(t, 400, `{"object_types":["This field is required."],"type":["This field is required."],"name":["This field is required."]}`)
