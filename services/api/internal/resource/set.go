@@ -52,6 +52,8 @@ func (s *Set) Of(t change.ObjectType) *Resource {
 
 // index prepares what a resource knows by itself.
 func (r *Resource) index() error {
+	// Declarations may share lists of fields. What is filled in here is for this set alone.
+	r.Fields, r.More = slices.Clone(r.Fields), slices.Clone(r.More)
 	r.fields = make(map[string]*Field, len(r.Fields))
 	for i := range r.Fields {
 		f := &r.Fields[i]
