@@ -78,6 +78,7 @@ verify: generate tidy ## fail if generated code, go.mod or go.sum are not what i
 define vendor
 	rm -rf $(VIEWER)/$(1)-* && mkdir $(VIEWER)/$(1)-$(2)
 	cd $$(mktemp -d) && npm pack --silent $(1)@$(2) && tar xzf $(1)-$(2).tgz && cp $(addprefix package/,$(3)) $(VIEWER)/$(1)-$(2)/ && rm -r "$$PWD"
+	gzip -9n $(VIEWER)/$(1)-$(2)/*.js $$(ls $(VIEWER)/$(1)-$(2)/*.css 2>/dev/null)
 endef
 VIEWER := $(CURDIR)/services/api/internal/viewer/assets
 

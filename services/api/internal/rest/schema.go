@@ -132,6 +132,31 @@ func (a *API) assetRoute() *route {
 		if file.Fixed {
 			keep = "public, max-age=31536000, immutable"
 		}
-		return q.unlessKnown(response{body: file.Body, media: file.Media, header: map[string]string{"ETag": file.ETag, "Cache-Control": keep}}), nil
+		answer := response{body: file.Body, media: file.Media, header: map[string]string{"ETag": file.ETag, "Cache-Control": keep, "Vary": "Accept-Encoding"}}
+		if !file.Packed {
+			return q.unlessKnown(answer), nil
+		}
+		if takesGzip(q.http.Header.Get("Accept-Encoding")) {
+			answer.header["Content-Encoding"] = "gzip"
+			return q.unlessKnown(answer), nil
+		}
+		body, err := file.Plain()
+		if err != nil {
+			return response{}, err
+		}
+		answer.body = body
+		answer.header["ETag"] = strings.TrimSuffix(file.ETag, `"`) + `-plain"`
+		return q.unlessKnown(answer), nil
 	}}
+}
+
+// takesGzip says whether a header Accept-Encoding names gzip, and does not refuse it.
+func takesGzip(accept string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		name, weight, _ := strings.Cut(strings.ReplaceAll(part, " ", ""), ";")
+		if strings.EqualFold(name, "gzip") {
+			return strings.Trim(strings.TrimPrefix(weight, "q="), "0.") != "" || weight == ""
+		}
+	}
+	return false
 }

@@ -76,6 +76,17 @@ func TestPagesLoadNothingFromElsewhere(t *testing.T) {
 				t.Errorf("%s: %d, %d bytes, %s, %s", link, f.status, len(f.body), f.header.Get("Content-Type"), f.header.Get("Cache-Control"))
 			}
 			s.ask("GET", "/api/schema/"+strings.TrimPrefix(link, "../"), nil, "Authorization", "", "If-None-Match", f.header.Get("ETag")).want(t, 304, "")
+			// Large files are kept compressed. Who takes them so gets them so; others get the same file plain, under a tag of its own.
+			for _, refusal := range []string{"identity", "br, gzip;q=0"} {
+				plain := s.ask("GET", "/api/schema/"+strings.TrimPrefix(link, "../"), nil, "Authorization", "", "Accept-Encoding", refusal)
+				if plain.header.Get("Content-Encoding") != "" || plain.body != f.body || fixed && !strings.HasSuffix(link, ".png") && plain.header.Get("ETag") == f.header.Get("ETag") {
+					t.Errorf("%s for %q: %s, %d bytes, want %d", link, refusal, plain.header.Get("Content-Encoding"), len(plain.body), len(f.body))
+				}
+			}
+			packed := s.ask("GET", "/api/schema/"+strings.TrimPrefix(link, "../"), nil, "Authorization", "", "Accept-Encoding", "deflate, gzip;q=0.5")
+			if large := fixed && !strings.HasSuffix(link, ".png"); large != (packed.header.Get("Content-Encoding") == "gzip") || large && len(packed.body) >= len(f.body)/2 {
+				t.Errorf("%s: %s, %d of %d bytes", link, packed.header.Get("Content-Encoding"), len(packed.body), len(f.body))
+			}
 		}
 		if n != wants {
 			t.Errorf("%s loads %d files", page, n)

@@ -3,12 +3,14 @@ package viewer
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/rand"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"mime"
 	"path"
@@ -24,6 +26,8 @@ type File struct {
 	Media string
 	Body  []byte
 	ETag  string
+	// Packed says that Body is compressed by gzip, as large files are kept.
+	Packed bool
 	// Fixed says that what lies at its path never changes: the path names a version.
 	Fixed bool
 }
@@ -43,8 +47,8 @@ var assets = func() map[string]File {
 			return err
 		}
 		sum := sha256.Sum256(body)
-		name = strings.TrimPrefix(name, "assets/")
-		out[name] = File{Media: media(name), Body: body, ETag: `"` + hex.EncodeToString(sum[:12]) + `"`, Fixed: !strings.HasPrefix(name, own+"/")}
+		name, packed := strings.CutSuffix(strings.TrimPrefix(name, "assets/"), ".gz")
+		out[name] = File{Media: media(name), Body: body, ETag: `"` + hex.EncodeToString(sum[:12]) + `"`, Packed: packed, Fixed: !strings.HasPrefix(name, own+"/")}
 		return nil
 	})
 	if err != nil {
@@ -72,6 +76,22 @@ func media(name string) string {
 func Asset(name string) (File, bool) {
 	f, ok := assets[name]
 	return f, ok
+}
+
+// Plain returns the body as it is without compression, for clients that know none.
+func (f File) Plain() ([]byte, error) {
+	if !f.Packed {
+		return f.Body, nil
+	}
+	r, err := gzip.NewReader(bytes.NewReader(f.Body))
+	if err != nil {
+		return nil, fmt.Errorf("unpack a file: %w", err)
+	}
+	body, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("unpack a file: %w", err)
+	}
+	return body, nil
 }
 
 // Page is a page and the policy to send with it, Content-Security-Policy, without which its nonce is worth nothing.
