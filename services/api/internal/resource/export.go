@@ -58,6 +58,7 @@ func (s *Store) Export(ctx context.Context, r *Resource, actor Actor, at Address
 		}
 	}()
 	if err := e.begin(ctx, q, exportSQL(q, form, p, Last(params["ordering"]))); err != nil {
+		e.Close(ctx) // explaining takes a connection of its own: who holds one may not wait for another
 		return nil, s.explain(ctx, q, fmt.Errorf("export %s: %w", r.Name, err))
 	}
 	begun = true
