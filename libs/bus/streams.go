@@ -64,7 +64,7 @@ func WrongLastSequence(err error) bool {
 var tasks = jetstream.StreamConfig{
 	Name:              subjects.StreamTasks,
 	Description:       "what pollers are to do, and the schedules of it",
-	Subjects:          []string{subjects.AllSchedules, subjects.AllTasks},
+	Subjects:          []string{subjects.AllSchedules, subjects.AllTasks, subjects.AllTimers, subjects.AllDue},
 	Retention:         jetstream.WorkQueuePolicy,
 	AllowMsgSchedules: true,
 	AllowRollup:       true,

@@ -38,6 +38,8 @@ const (
 	JournalEntry         ObjectType = 16
 	ObjectChange         ObjectType = 17
 	ObjectTypeType       ObjectType = 18
+	Job                  ObjectType = 19
+	SyncSchedule         ObjectType = 20
 )
 
 // Action is what NetBox calls the kinds of change.
@@ -50,7 +52,7 @@ const (
 	Delete Action = "delete"
 )
 
-// Event is the last part but one of an event's type; jobs alone have events.
+// Event is the last part but one of an event's type; jobs of Proxmox and sync jobs alone have events.
 type Event string
 
 // The events. An update that turns a job stale, or active again, is Stale or Reactivated whatever else it changes.
@@ -61,6 +63,12 @@ const (
 	Stale       Event = "stale"
 	Reactivated Event = "reactivated"
 	Deleted     Event = "deleted"
+
+	// Of sync jobs.
+
+	Started   Event = "started"
+	Completed Event = "completed"
+	Failed    Event = "failed"
 )
 
 // EventOf names the event of a job's change from its action and its status before and after.

@@ -7,6 +7,7 @@ var names = map[ObjectType]string{
 	Cluster: "virtualization.cluster", VirtualMachine: "virtualization.virtualmachine", Tag: "extras.tag", User: "users.user", Token: "users.token",
 	Group: "users.group", Permission: "users.objectpermission", CustomField: "extras.customfield", CustomFieldChoiceSet: "extras.customfieldchoiceset",
 	JournalEntry: "extras.journalentry", ObjectChange: "core.objectchange", ObjectTypeType: "core.objecttype",
+	Job: "core.job", SyncSchedule: "netbox_proxbox.syncschedule",
 }
 
 // String returns the name of the object type with its application, "extras.tag"; "" for an unknown one.

@@ -25,21 +25,29 @@ var permissions = map[string]*server.Permissions{
 			subjects.AllClaims, subjects.AllReports, subjects.AllSnapshots, "proxops.v1.dead."+subjects.StreamTasks+".>",
 			"$JS.API.INFO", consumerAPI(subjects.StreamTasks), "$JS.ACK."+subjects.StreamTasks+".>",
 		),
-		Subscribe: allow("_INBOX.poller.>"),
+		Subscribe: allow("_INBOX.poller.>", subjects.AllProbes, subjects.AllCancels),
+		Response:  replies,
 	},
 	Projector: {
 		Publish: allow(
-			subjects.AllSchedules, subjects.AllTasks, subjects.AllEvents, subjects.AllDead,
+			subjects.AllSchedules, subjects.AllTasks, subjects.AllTimers, subjects.AllDue, subjects.AllEvents, subjects.AllDead, subjects.AllProgress,
 			"$JS.API.>", "$JS.ACK.>", "$JS.FC.>",
 		),
-		Subscribe: allow("_INBOX.projector.>", subjects.AllClaims, subjects.AllReports, subjects.ControlEndpoints),
-		Response:  &server.ResponsePermission{MaxMsgs: 1, Expires: server.DEFAULT_ALLOW_RESPONSE_EXPIRATION},
+		Subscribe: allow("_INBOX.projector.>", subjects.AllClaims, subjects.AllReports, subjects.ControlEndpoints, subjects.ControlJobs),
+		Response:  replies,
 	},
 	API: {
-		Publish:   allow(subjects.ControlEndpoints, "$JS.API.INFO"),
-		Subscribe: allow("_INBOX.api.>"),
+		Publish: allow(
+			subjects.ControlEndpoints, subjects.ControlJobs, subjects.AllCancels, subjects.AllProbes, subjects.AllProgress,
+			"$JS.API.INFO", "$JS.API.STREAM.INFO."+subjects.StreamEvents, "$JS.API.DIRECT.GET."+subjects.StreamEvents, "$JS.API.DIRECT.GET."+subjects.StreamEvents+".>",
+			consumerAPI(subjects.StreamEvents), "$JS.API.CONSUMER.DELETE."+subjects.StreamEvents+".>", "$JS.FC."+subjects.StreamEvents+".>",
+		),
+		Subscribe: allow("_INBOX.api.>", subjects.AllProgress),
 	},
 }
+
+// replies lets a service answer each request once.
+var replies = &server.ResponsePermission{MaxMsgs: 1, Expires: server.DEFAULT_ALLOW_RESPONSE_EXPIRATION}
 
 // consumerAPI are the JetStream requests with which a service makes its durable consumers of a stream and takes messages.
 func consumerAPI(stream string) []string {

@@ -23,21 +23,38 @@ const (
 // What each stream stores.
 const (
 	AllSchedules = "proxops.v1.sched.*"
+	AllTimers    = "proxops.v1.timer.*" // one for each schedule of syncs
+	AllDue       = "proxops.v1.due.*"   // where timers fire
 	AllTasks     = "proxops.v1.task.*.*.*"
 	AllSnapshots = "proxops.v1.snapshot.*.*"
 	AllEvents    = "proxops.v1.event.*.*.*"
 	AllDead      = "proxops.v1.dead.>"
 )
 
-// AllClaims and AllReports are what projectors answer, for every site.
+// AllClaims and AllReports are what projectors answer, for every site; AllProbes are what pollers answer.
 const (
 	AllClaims  = "proxops.v1.rpc.claim.*"
 	AllReports = "proxops.v1.rpc.report.*"
+	AllProbes  = "proxops.v1.rpc.probe.*"
+)
+
+// What is not stored, and may be missed.
+const (
+	// AllProgress says that a sync job moved on: what it says now is in Postgres.
+	AllProgress = "proxops.v1.progress.*.*"
+	// AllCancels stops runs.
+	AllCancels = "proxops.v1.control.cancel.*"
+	// ControlJobs is where the api says, without content, that jobs or schedules of syncs are new or changed. One projector takes it up; if none does,
+	// they look by themselves.
+	ControlJobs = "proxops.v1.control.jobs"
 )
 
 // ControlEndpoints is where the api says, on core NATS and without content, that endpoints changed: schedules are brought in line at once.
 // Whoever misses it hears of the change from Postgres a minute later.
 const ControlEndpoints = "proxops.v1.control.endpoints"
+
+// ConsumerDue is the durable consumer of TASKS with which projectors begin the jobs of schedules.
+const ConsumerDue = "projector-due"
 
 // QueueProjector is the queue group in which projectors share requests.
 const QueueProjector = "projector"
@@ -87,7 +104,25 @@ func Claim(site string) string { return "proxops.v1.rpc.claim." + site }
 // Report is where pollers of a site report the end of a run.
 func Report(site string) string { return "proxops.v1.rpc.report." + site }
 
-// SiteOf returns the site of a Claim or Report subject.
+// Probe is where pollers of a site are asked to try a connection.
+func Probe(site string) string { return "proxops.v1.rpc.probe." + site }
+
+// QueuePollers is the queue group in which the pollers of a site share requests.
+func QueuePollers(site string) string { return "poller-" + site }
+
+// Cancel is where pollers of a site hear of runs that need not go on.
+func Cancel(site string) string { return "proxops.v1.control.cancel." + site }
+
+// Progress is where the progress of a job on an endpoint is told; the endpoint is zero when it concerns the job as a whole.
+func Progress(job, endpoint int32) string { return fmt.Sprintf("proxops.v1.progress.%d.%d", job, endpoint) }
+
+// Timer is where the next run of a schedule of syncs is stored, and Due where it fires.
+func Timer(schedule int32) string { return fmt.Sprintf("proxops.v1.timer.%d", schedule) }
+
+// Due is where the timer of a schedule fires.
+func Due(schedule int32) string { return fmt.Sprintf("proxops.v1.due.%d", schedule) }
+
+// SiteOf returns the site of a Claim, Report or Probe subject.
 func SiteOf(rpc string) string { return rpc[strings.LastIndexByte(rpc, '.')+1:] }
 
 // Snapshot is where complete readings of an endpoint go.

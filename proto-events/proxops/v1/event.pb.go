@@ -22,16 +22,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// JobChanged says that a backup routine or a replication changed. It is the data of a CloudEvent in the stream EVENTS, as JSON with these
+// JobChanged says that a backup routine or a replication changed, or that a sync job started or ended. It is the data of a CloudEvent in the stream EVENTS, as JSON with these
 // field names. Folding the events of one object by version gives its row.
 type JobChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// REST id of the job.
 	ObjectId int64 `protobuf:"varint,1,opt,name=object_id,json=objectId,proto3" json:"object_id,omitempty"`
-	// job_id of a routine, replication_id of a replication.
-	Key        string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	EndpointId int64  `protobuf:"varint,3,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
-	// backup_routine or replication
+	// job_id of a routine and of a sync, replication_id of a replication.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// Zero for a sync of several endpoints.
+	EndpointId int64 `protobuf:"varint,3,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	// backup_routine, replication or sync
 	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
 	// 1, 2, 3 ... per object.
 	Version int64 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`

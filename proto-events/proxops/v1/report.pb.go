@@ -33,6 +33,8 @@ const (
 	Outcome_OUTCOME_PARTIAL Outcome = 2
 	// No complete reading; no snapshot.
 	Outcome_OUTCOME_FAILED Outcome = 3
+	// The poller stops before it has read the kind: another one should, at once.
+	Outcome_OUTCOME_ABANDONED Outcome = 4
 )
 
 // Enum value maps for Outcome.
@@ -42,12 +44,14 @@ var (
 		1: "OUTCOME_PUBLISHED",
 		2: "OUTCOME_PARTIAL",
 		3: "OUTCOME_FAILED",
+		4: "OUTCOME_ABANDONED",
 	}
 	Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED": 0,
 		"OUTCOME_PUBLISHED":   1,
 		"OUTCOME_PARTIAL":     2,
 		"OUTCOME_FAILED":      3,
+		"OUTCOME_ABANDONED":   4,
 	}
 )
 
@@ -315,7 +319,10 @@ type KindReport struct {
 	// Set unless the outcome is OUTCOME_PUBLISHED.
 	Error *RunError `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
 	// Values that could not be read and were left out, for people; bounded.
-	Warnings      []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Requests that were made to the cluster for this kind, and how long it took, as in Snapshot.
+	Requests      uint32               `protobuf:"varint,5,opt,name=requests,proto3" json:"requests,omitempty"`
+	Duration      *durationpb.Duration `protobuf:"bytes,6,opt,name=duration,proto3" json:"duration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -374,6 +381,20 @@ func (x *KindReport) GetError() *RunError {
 func (x *KindReport) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
+	}
+	return nil
+}
+
+func (x *KindReport) GetRequests() uint32 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *KindReport) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
 	}
 	return nil
 }
@@ -467,23 +488,26 @@ const file_proxops_v1_report_proto_rawDesc = "" +
 	"\bduration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bduration\x120\n" +
 	"\bidentity\x18\x06 \x01(\v2\x14.proxops.v1.IdentityR\bidentity\"'\n" +
 	"\vReportReply\x12\x18\n" +
-	"\acurrent\x18\x01 \x01(\bR\acurrent\"\xa9\x01\n" +
+	"\acurrent\x18\x01 \x01(\bR\acurrent\"\xfc\x01\n" +
 	"\n" +
 	"KindReport\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.proxops.v1.KindR\x04kind\x12-\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x13.proxops.v1.OutcomeR\aoutcome\x12*\n" +
 	"\x05error\x18\x03 \x01(\v2\x14.proxops.v1.RunErrorR\x05error\x12\x1a\n" +
-	"\bwarnings\x18\x04 \x03(\tR\bwarnings\"\x8e\x01\n" +
+	"\bwarnings\x18\x04 \x03(\tR\bwarnings\x12\x1a\n" +
+	"\brequests\x18\x05 \x01(\rR\brequests\x125\n" +
+	"\bduration\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bduration\"\x8e\x01\n" +
 	"\bRunError\x12)\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x15.proxops.v1.ErrorKindR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x16\n" +
 	"\x06remedy\x18\x03 \x01(\tR\x06remedy\x12+\n" +
-	"\x11missing_privilege\x18\x04 \x01(\tR\x10missingPrivilege*b\n" +
+	"\x11missing_privilege\x18\x04 \x01(\tR\x10missingPrivilege*y\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11OUTCOME_PUBLISHED\x10\x01\x12\x13\n" +
 	"\x0fOUTCOME_PARTIAL\x10\x02\x12\x12\n" +
-	"\x0eOUTCOME_FAILED\x10\x03*\x9c\x03\n" +
+	"\x0eOUTCOME_FAILED\x10\x03\x12\x15\n" +
+	"\x11OUTCOME_ABANDONED\x10\x04*\x9c\x03\n" +
 	"\tErrorKind\x12\x1a\n" +
 	"\x16ERROR_KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eERROR_KIND_DNS\x10\x01\x12\x16\n" +
@@ -535,12 +559,13 @@ var file_proxops_v1_report_proto_depIdxs = []int32{
 	8, // 3: proxops.v1.KindReport.kind:type_name -> proxops.v1.Kind
 	0, // 4: proxops.v1.KindReport.outcome:type_name -> proxops.v1.Outcome
 	5, // 5: proxops.v1.KindReport.error:type_name -> proxops.v1.RunError
-	1, // 6: proxops.v1.RunError.kind:type_name -> proxops.v1.ErrorKind
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	6, // 6: proxops.v1.KindReport.duration:type_name -> google.protobuf.Duration
+	1, // 7: proxops.v1.RunError.kind:type_name -> proxops.v1.ErrorKind
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_proxops_v1_report_proto_init() }

@@ -9,6 +9,7 @@ package proxopsv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -97,7 +98,13 @@ type Snapshot struct {
 	// Set for KIND_REPLICATION, in the cluster's order.
 	Replications []*Replication `protobuf:"bytes,9,rep,name=replications,proto3" json:"replications,omitempty"`
 	// Set for KIND_INVENTORY.
-	Inventory     *Inventory `protobuf:"bytes,10,opt,name=inventory,proto3" json:"inventory,omitempty"`
+	Inventory *Inventory `protobuf:"bytes,10,opt,name=inventory,proto3" json:"inventory,omitempty"`
+	// Entries of the cluster's answer that are no objects of this kind, such as realm-sync jobs. No part of the content, like the two below.
+	Skipped uint32 `protobuf:"varint,11,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	// Requests that were made to the cluster for this kind; those that serve all kinds of a run count for the first.
+	Requests uint32 `protobuf:"varint,12,opt,name=requests,proto3" json:"requests,omitempty"`
+	// How long this kind took to read.
+	Duration      *durationpb.Duration `protobuf:"bytes,13,opt,name=duration,proto3" json:"duration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -198,6 +205,27 @@ func (x *Snapshot) GetReplications() []*Replication {
 func (x *Snapshot) GetInventory() *Inventory {
 	if x != nil {
 		return x.Inventory
+	}
+	return nil
+}
+
+func (x *Snapshot) GetSkipped() uint32 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *Snapshot) GetRequests() uint32 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *Snapshot) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
 	}
 	return nil
 }
@@ -1052,7 +1080,7 @@ var File_proxops_v1_snapshot_proto protoreflect.FileDescriptor
 const file_proxops_v1_snapshot_proto_rawDesc = "" +
 	"\n" +
 	"\x19proxops/v1/snapshot.proto\x12\n" +
-	"proxops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16proxops/v1/claim.proto\x1a\x15proxops/v1/kind.proto\"\xbc\x03\n" +
+	"proxops.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16proxops/v1/claim.proto\x1a\x15proxops/v1/kind.proto\"\xa9\x04\n" +
 	"\bSnapshot\x12\x1f\n" +
 	"\vendpoint_id\x18\x01 \x01(\x03R\n" +
 	"endpointId\x12\x1e\n" +
@@ -1067,7 +1095,10 @@ const file_proxops_v1_snapshot_proto_rawDesc = "" +
 	"\x0fbackup_routines\x18\b \x03(\v2\x19.proxops.v1.BackupRoutineR\x0ebackupRoutines\x12;\n" +
 	"\freplications\x18\t \x03(\v2\x17.proxops.v1.ReplicationR\freplications\x123\n" +
 	"\tinventory\x18\n" +
-	" \x01(\v2\x15.proxops.v1.InventoryR\tinventory\"\x94\t\n" +
+	" \x01(\v2\x15.proxops.v1.InventoryR\tinventory\x12\x18\n" +
+	"\askipped\x18\v \x01(\rR\askipped\x12\x1a\n" +
+	"\brequests\x18\f \x01(\rR\brequests\x125\n" +
+	"\bduration\x18\r \x01(\v2\x19.google.protobuf.DurationR\bduration\"\x94\t\n" +
 	"\rBackupRoutine\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12!\n" +
 	"\fcontent_hash\x18\x02 \x01(\fR\vcontentHash\x12\x18\n" +
@@ -1209,6 +1240,7 @@ var file_proxops_v1_snapshot_proto_goTypes = []any{
 	(Kind)(0),                     // 8: proxops.v1.Kind
 	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 	(*Identity)(nil),              // 10: proxops.v1.Identity
+	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
 }
 var file_proxops_v1_snapshot_proto_depIdxs = []int32{
 	8,  // 0: proxops.v1.Snapshot.kind:type_name -> proxops.v1.Kind
@@ -1217,16 +1249,17 @@ var file_proxops_v1_snapshot_proto_depIdxs = []int32{
 	2,  // 3: proxops.v1.Snapshot.backup_routines:type_name -> proxops.v1.BackupRoutine
 	3,  // 4: proxops.v1.Snapshot.replications:type_name -> proxops.v1.Replication
 	4,  // 5: proxops.v1.Snapshot.inventory:type_name -> proxops.v1.Inventory
-	9,  // 6: proxops.v1.BackupRoutine.next_run:type_name -> google.protobuf.Timestamp
-	0,  // 7: proxops.v1.BackupRoutine.selection_mode:type_name -> proxops.v1.SelectionMode
-	5,  // 8: proxops.v1.Inventory.nodes:type_name -> proxops.v1.Node
-	6,  // 9: proxops.v1.Inventory.storages:type_name -> proxops.v1.Storage
-	7,  // 10: proxops.v1.Inventory.guests:type_name -> proxops.v1.Guest
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	11, // 6: proxops.v1.Snapshot.duration:type_name -> google.protobuf.Duration
+	9,  // 7: proxops.v1.BackupRoutine.next_run:type_name -> google.protobuf.Timestamp
+	0,  // 8: proxops.v1.BackupRoutine.selection_mode:type_name -> proxops.v1.SelectionMode
+	5,  // 9: proxops.v1.Inventory.nodes:type_name -> proxops.v1.Node
+	6,  // 10: proxops.v1.Inventory.storages:type_name -> proxops.v1.Storage
+	7,  // 11: proxops.v1.Inventory.guests:type_name -> proxops.v1.Guest
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_proxops_v1_snapshot_proto_init() }

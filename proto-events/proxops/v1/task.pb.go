@@ -29,7 +29,7 @@ type Task struct {
 	Trigger    Trigger `protobuf:"varint,2,opt,name=trigger,proto3,enum=proxops.v1.Trigger" json:"trigger,omitempty"`
 	// What to read; empty means every kind that is due.
 	Kinds []Kind `protobuf:"varint,3,rep,packed,name=kinds,proto3,enum=proxops.v1.Kind" json:"kinds,omitempty"`
-	// UUID of the sync job that this run is a part of; empty for ticks.
+	// UUID of the sync job that this run is a part of; empty for ticks. What the jobs of the endpoint wait for then decides what is read.
 	JobId         string `protobuf:"bytes,4,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -93,6 +93,61 @@ func (x *Task) GetJobId() string {
 	return ""
 }
 
+// CancelRun tells the pollers of a site to stop reading an endpoint: its generation is no longer the last. Core NATS, proxops.v1.control.cancel.<site>;
+// a hint that spares the cluster, as nothing of the run would be applied anyway.
+type CancelRun struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	EndpointId int64                  `protobuf:"varint,1,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	// Runs of this generation, or an older one.
+	Generation    int64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelRun) Reset() {
+	*x = CancelRun{}
+	mi := &file_proxops_v1_task_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelRun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelRun) ProtoMessage() {}
+
+func (x *CancelRun) ProtoReflect() protoreflect.Message {
+	mi := &file_proxops_v1_task_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelRun.ProtoReflect.Descriptor instead.
+func (*CancelRun) Descriptor() ([]byte, []int) {
+	return file_proxops_v1_task_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CancelRun) GetEndpointId() int64 {
+	if x != nil {
+		return x.EndpointId
+	}
+	return 0
+}
+
+func (x *CancelRun) GetGeneration() int64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
 var File_proxops_v1_task_proto protoreflect.FileDescriptor
 
 const file_proxops_v1_task_proto_rawDesc = "" +
@@ -104,7 +159,13 @@ const file_proxops_v1_task_proto_rawDesc = "" +
 	"endpointId\x12-\n" +
 	"\atrigger\x18\x02 \x01(\x0e2\x13.proxops.v1.TriggerR\atrigger\x12&\n" +
 	"\x05kinds\x18\x03 \x03(\x0e2\x10.proxops.v1.KindR\x05kinds\x12\x15\n" +
-	"\x06job_id\x18\x04 \x01(\tR\x05jobIdB>Z<github.com/proxops/proxops/proto-events/proxops/v1;proxopsv1b\x06proto3"
+	"\x06job_id\x18\x04 \x01(\tR\x05jobId\"L\n" +
+	"\tCancelRun\x12\x1f\n" +
+	"\vendpoint_id\x18\x01 \x01(\x03R\n" +
+	"endpointId\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x03R\n" +
+	"generationB>Z<github.com/proxops/proxops/proto-events/proxops/v1;proxopsv1b\x06proto3"
 
 var (
 	file_proxops_v1_task_proto_rawDescOnce sync.Once
@@ -118,15 +179,16 @@ func file_proxops_v1_task_proto_rawDescGZIP() []byte {
 	return file_proxops_v1_task_proto_rawDescData
 }
 
-var file_proxops_v1_task_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_proxops_v1_task_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_proxops_v1_task_proto_goTypes = []any{
-	(*Task)(nil), // 0: proxops.v1.Task
-	(Trigger)(0), // 1: proxops.v1.Trigger
-	(Kind)(0),    // 2: proxops.v1.Kind
+	(*Task)(nil),      // 0: proxops.v1.Task
+	(*CancelRun)(nil), // 1: proxops.v1.CancelRun
+	(Trigger)(0),      // 2: proxops.v1.Trigger
+	(Kind)(0),         // 3: proxops.v1.Kind
 }
 var file_proxops_v1_task_proto_depIdxs = []int32{
-	1, // 0: proxops.v1.Task.trigger:type_name -> proxops.v1.Trigger
-	2, // 1: proxops.v1.Task.kinds:type_name -> proxops.v1.Kind
+	2, // 0: proxops.v1.Task.trigger:type_name -> proxops.v1.Trigger
+	3, // 1: proxops.v1.Task.kinds:type_name -> proxops.v1.Kind
 	2, // [2:2] is the sub-list for method output_type
 	2, // [2:2] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name
@@ -146,7 +208,7 @@ func file_proxops_v1_task_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proxops_v1_task_proto_rawDesc), len(file_proxops_v1_task_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

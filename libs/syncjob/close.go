@@ -1,0 +1,126 @@
+package syncjob
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/proxops/proxops/libs/postgres"
+)
+
+// maxError bounds the error of a job, in bytes, and maxTold how many parts it tells of.
+const (
+	maxError = 2000
+	maxTold  = 5
+)
+
+// Close ends those of the jobs that are under way and have no open part, with an event for each, and returns their ids. It belongs into a
+// transaction after the one that settled a part: of two that settle the last parts at once, neither sees the other's.
+func Close(ctx context.Context, tx pgx.Tx, ids []int32) ([]int32, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := tx.Query(ctx, `SELECT `+columns+` FROM jobs j WHERE j.id = ANY ($1::integer[]) AND j.status IN ('pending', 'running')
+		AND NOT EXISTS (SELECT FROM job_parts p WHERE p.job_id = j.id AND p.status IN ('pending', 'running')) ORDER BY j.id FOR UPDATE`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("look for sync jobs that are done: %w", err)
+	}
+	jobs, err := scan(rows)
+	if err != nil {
+		return nil, fmt.Errorf("look for sync jobs that are done: %w", err)
+	}
+	before := make(map[int32]state, len(jobs))
+	var ended []int32
+	for _, j := range jobs {
+		before[j.id] = j.state
+		if err := j.end(ctx, tx); err != nil {
+			return nil, fmt.Errorf("end sync job %d: %w", j.id, err)
+		}
+		ended = append(ended, j.id)
+	}
+	return ended, record(ctx, tx, jobs, before)
+}
+
+// end writes how a job ended. The caller holds the lock of its row.
+func (j *job) end(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, `SELECT endpoint_name, kind, status, error_text, created, updated, unchanged, stale, reactivated, skipped
+		FROM job_parts WHERE job_id = $1 ORDER BY endpoint_name, kind`, j.id)
+	if err != nil {
+		return err
+	}
+	var name, kind, status, text string
+	var c counts
+	var total int
+	by := map[string]int{}
+	var told []string
+	_, err = pgx.ForEachRow(rows, []any{&name, &kind, &status, &text, &c.Created, &c.Updated, &c.Unchanged, &c.Stale, &c.Reactivated, &c.Skipped}, func() error {
+		total++
+		by[status]++
+		j.Counts.add(c)
+		if status != "completed" && status != "cancelled" && len(told) < maxTold {
+			told = append(told, fmt.Sprintf("%s, %s: %s", name, TypeOf(kind), text))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	j.Status, j.Error = outcome(by, total, told, j.Error)
+	level := "info"
+	if j.Status != "completed" {
+		level = "error"
+	}
+	message := fmt.Sprintf("%s: %d of %d parts completed; %s", j.Status, by["completed"], total, j.Counts)
+	if err := Log(ctx, tx, Entry{Job: j.id, Level: level, Message: message}); err != nil {
+		return err
+	}
+	return tx.QueryRow(ctx, `UPDATE jobs SET status = $2, error = $3, completed = clock_timestamp(), version = version + 1 WHERE id = $1 RETURNING completed, version`,
+		j.id, j.Status, j.Error).Scan(&j.Completed, &j.version)
+}
+
+// outcome is the status of a job, and why it is not completed. An error that is there already, as somebody cancelled the job, comes first.
+func outcome(by map[string]int, total int, told []string, because string) (status, text string) {
+	bad := by["partial"] + by["failed"] + by["errored"]
+	switch {
+	case total == 0:
+		return "failed", "there was no enabled endpoint to synchronise"
+	case bad == 0 && by["cancelled"] == 0:
+		return "completed", ""
+	case by["errored"] > 0 && by["cancelled"] == 0:
+		status = "errored"
+	default:
+		status = "failed"
+	}
+	var all []string
+	if because != "" {
+		all = append(all, because)
+	}
+	if bad > 0 {
+		list := strings.Join(told, "; ")
+		if more := bad - len(told); more > 0 {
+			list += fmt.Sprintf("; and %d more", more)
+		}
+		all = append(all, fmt.Sprintf("%d of %d parts failed: %s", bad, total, list))
+	}
+	return status, postgres.Text(strings.Join(all, "; "), maxError)
+}
+
+func (c *counts) add(o counts) {
+	c.Created += o.Created
+	c.Updated += o.Updated
+	c.Unchanged += o.Unchanged
+	c.Stale += o.Stale
+	c.Reactivated += o.Reactivated
+	c.Skipped += o.Skipped
+}
+
+// String says what was changed, for people.
+func (c counts) String() string {
+	text := fmt.Sprintf("%d created, %d updated, %d unchanged, %d stale, %d reactivated", c.Created, c.Updated, c.Unchanged, c.Stale, c.Reactivated)
+	if c.Skipped > 0 {
+		text += fmt.Sprintf(", %d skipped", c.Skipped)
+	}
+	return text
+}
