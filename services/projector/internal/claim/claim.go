@@ -89,7 +89,7 @@ func (d *Desk) decide(ctx context.Context, tx pgx.Tx, site string, req *proxopsv
 	if err != nil {
 		return nil, fmt.Errorf("read the sync states: %w", err)
 	}
-	waiting, err := q.JobPartsPending(ctx, id)
+	waiting, err := q.JobPartsPending(ctx, id, !busy(state))
 	if err != nil {
 		return nil, fmt.Errorf("read what sync jobs wait for: %w", err)
 	}
@@ -104,9 +104,11 @@ func (d *Desk) decide(ctx context.Context, tx pgx.Tx, site string, req *proxopsv
 	if plan.refusal != nil {
 		return plan.refusal, nil
 	}
-	again, err := expire(ctx, tx, id, state, d.ClaimTimeout)
-	if err != nil {
-		return nil, err
+	var again []int32
+	if len(state.ClaimPending) > 0 || len(waiting) > 0 {
+		if again, err = expire(ctx, tx, id, state, d.ClaimTimeout); err != nil {
+			return nil, err
+		}
 	}
 	reply, joined, err := d.grant(ctx, tx, endpoint, state, plan.kinds, req)
 	moved.Jobs = append(again, joined...)

@@ -23,7 +23,7 @@ var known = []proxopsv1.Kind{proxopsv1.Kind_KIND_BACKUP_ROUTINE, proxopsv1.Kind_
 func planOf(endpoint store.EndpointLockRow, state store.EndpointStateGetRow, syncs []store.SyncStateListRow, waiting []string, inventoryInterval time.Duration,
 	req *proxopsv1.ClaimRequest,
 ) plan {
-	if len(state.ClaimPending) > 0 && state.ClaimExpiresAt != nil && state.ClaimExpiresAt.After(state.Now) {
+	if busy(state) {
 		return plan{refusal: refuse(proxopsv1.RefusalReason_REFUSAL_REASON_BUSY, state.ClaimExpiresAt.Sub(state.Now),
 			"%s reads endpoint %s now", state.ClaimedBy, endpoint.Name)}
 	}
@@ -34,6 +34,11 @@ func planOf(endpoint store.EndpointLockRow, state store.EndpointStateGetRow, syn
 	return plan{kinds: slices.DeleteFunc(slices.Clone(known), func(k proxopsv1.Kind) bool {
 		return !slices.Contains(waiting, subjects.KindToken(k)) && (own.refusal != nil || !slices.Contains(own.kinds, k))
 	})}
+}
+
+// busy says whether a run holds the endpoint.
+func busy(state store.EndpointStateGetRow) bool {
+	return len(state.ClaimPending) > 0 && state.ClaimExpiresAt != nil && state.ClaimExpiresAt.After(state.Now)
 }
 
 // ownPlan is the plan for what the task itself is for.

@@ -230,9 +230,6 @@ func (d *Desk) noCredentials(ctx context.Context, tx pgx.Tx, endpoint store.Endp
 // expire gives the parts of a claim that ran out an outcome, before the next claim takes its place: a poller that dies again and again on one
 // endpoint would otherwise leave it looking well. The next run starts at once, so there is no back-off, and sync jobs join it.
 func expire(ctx context.Context, tx pgx.Tx, endpoint int32, state store.EndpointStateGetRow, after time.Duration) ([]int32, error) {
-	if len(state.ClaimPending) == 0 {
-		return nil, nil
-	}
 	for _, kind := range state.ClaimPending {
 		err := settle(ctx, store.New(tx), endpoint, kind, state.Now, &proxopsv1.KindReport{Outcome: proxopsv1.Outcome_OUTCOME_FAILED, Error: &proxopsv1.RunError{
 			Kind:   proxopsv1.ErrorKind_ERROR_KIND_INTERNAL,

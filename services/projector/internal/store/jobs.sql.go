@@ -127,12 +127,12 @@ func (q *Queries) JobPartsGiveBack(ctx context.Context, arg JobPartsGiveBackPara
 }
 
 const jobPartsPending = `-- name: JobPartsPending :many
-SELECT kind FROM job_parts WHERE endpoint_id = $1 AND status = 'pending' GROUP BY kind
+SELECT kind FROM job_parts WHERE endpoint_id = $1 AND (status = 'pending' OR status = 'running' AND $2::boolean) GROUP BY kind
 `
 
-// What sync jobs wait for of an endpoint. To be read under its lock.
-func (q *Queries) JobPartsPending(ctx context.Context, endpointID int32) ([]string, error) {
-	rows, err := q.db.Query(ctx, jobPartsPending, endpointID)
+// What sync jobs wait for of an endpoint, with what a run that fell silent was to bring. To be read under the lock of the endpoint.
+func (q *Queries) JobPartsPending(ctx context.Context, endpointID int32, silent bool) ([]string, error) {
+	rows, err := q.db.Query(ctx, jobPartsPending, endpointID, silent)
 	if err != nil {
 		return nil, err
 	}

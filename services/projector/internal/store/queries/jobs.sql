@@ -1,6 +1,6 @@
 -- name: JobPartsPending :many
--- What sync jobs wait for of an endpoint. To be read under its lock.
-SELECT kind FROM job_parts WHERE endpoint_id = @endpoint_id AND status = 'pending' GROUP BY kind;
+-- What sync jobs wait for of an endpoint, with what a run that fell silent was to bring. To be read under the lock of the endpoint.
+SELECT kind FROM job_parts WHERE endpoint_id = @endpoint_id AND (status = 'pending' OR status = 'running' AND @silent::boolean) GROUP BY kind;
 
 -- name: JobPartsStart :many
 -- Joins what jobs wait for to a run.
