@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -28,6 +31,7 @@ import (
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/rest"
 	"github.com/proxops/proxops/services/api/internal/store"
+	"github.com/proxops/proxops/services/api/internal/web"
 )
 
 // Config says where Postgres and NATS are, and how the API is served.
@@ -50,6 +54,7 @@ type Config struct {
 	LoginRequired         *bool         `help:"Demand a user of every request; only the API's schema and the provisioning of tokens stay open." default:"true" negatable:"" env:"LOGIN_REQUIRED"`
 	ExemptViewPermissions []string      `help:"Object types that may be viewed without permission, by anybody if no login is required: extras.tag, netbox_proxbox.backuproutine …; * for all but users, groups, tokens, permissions and the change log." env:"EXEMPT_VIEW_PERMISSIONS"`
 	AuthFailureBurst      int           `help:"Wrong tokens and passwords of one address or for one token before more are answered with 429; a fifth of it for one user. -1: no limit." default:"100" env:"AUTH_FAILURE_BURST"`
+	SecureCookies         bool          `help:"Mark session cookies for https alone. For servers that browsers reach by no other way." env:"SECURE_COOKIES"`
 	AuthFailureInterval   time.Duration `help:"Time after which one more may be wrong; ten times that for one user." default:"1s" env:"AUTH_FAILURE_INTERVAL"`
 }
 
@@ -97,7 +102,9 @@ func run(ctx context.Context, cfg Config, deps Deps) error {
 	if err != nil {
 		return err
 	}
-	routes := handler.Handler()
+	sessions, stop := web.NewSessions(pool, cfg.SecureCookies)
+	defer stop()
+	routes := pages(handler, sessions, pool, log)
 	if err := handler.Prepare(); err != nil {
 		return err
 	}
@@ -147,6 +154,23 @@ func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, log *slog.Logger) (*rest
 		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
 		Log:   log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
 	}, nil
+}
+
+// pages serves the API, and pages to people everywhere else.
+func pages(a *rest.API, sessions *scs.SessionManager, pool *pgxpool.Pool, log *slog.Logger) http.Handler {
+	tokens := a.Auth.(*auth.Tokens)
+	a.Auth = &web.Authenticator{Tokens: tokens, Sessions: sessions}
+	ui := &web.Web{
+		Store: a.Store, Queries: store.New(pool), Accounts: tokens, Sessions: sessions, Log: log, Version: app.Version(), Client: a.Client, Origin: a.Origin,
+	}
+	api, pages := a.Handler(), ui.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
+			api.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
 }
 
 // withDefaults fills in what kong would, for those who make a Config by hand.

@@ -33,3 +33,21 @@ func (t *Tokens) Login(ctx context.Context, username string, password seal.Secre
 	}
 	return &Principal{UserID: row.ID, Username: row.Username, Superuser: row.IsSuperuser, Exempt: t.Exempt}, nil
 }
+
+// ByID finds the active user with this id, with what they may do. There being none is fault.Denied.
+func (t *Tokens) ByID(ctx context.Context, id int32) (*Principal, error) {
+	row, err := t.Queries.UserByID(ctx, id)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && !row.IsActive {
+		return nil, denied("User inactive")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up user %d: %w", id, err)
+	}
+	p := &Principal{UserID: row.ID, Username: row.Username, Superuser: row.IsSuperuser, Exempt: t.Exempt}
+	if !p.Superuser {
+		if p.Grants, err = LoadGrants(ctx, t.Queries, p.UserID); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}

@@ -100,7 +100,7 @@ func (rt *route) serve(ctx context.Context, a *API, q *request) (response, error
 	if err != nil {
 		return response{}, err
 	}
-	if q.who, err = a.Auth.Authenticate(ctx, q.http, a.client(q.http)); err != nil {
+	if q.who, err = a.Auth.Authenticate(ctx, q.http, a.Client(q.http)); err != nil {
 		return response{}, err
 	}
 	if err := a.admit(q, rt); err != nil {

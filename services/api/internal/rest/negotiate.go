@@ -36,8 +36,8 @@ func encode(v any) []byte {
 
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9._-]+(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?$`)
 
-// origin returns scheme and host as the client knows them.
-func (a *API) origin(r *http.Request) (string, error) {
+// Origin returns scheme and host as the client knows them.
+func (a *API) Origin(r *http.Request) (string, error) {
 	scheme, host := "http", r.Host
 	if r.TLS != nil {
 		scheme = "https"
@@ -80,8 +80,8 @@ func remote(r *http.Request) netip.Addr {
 	return addr.Unmap().WithZone("")
 }
 
-// client returns the address of the client: behind trusted proxies, the last one in the chain that is none of them.
-func (a *API) client(r *http.Request) netip.Addr {
+// Client returns the address of the client: behind trusted proxies, the last one in the chain that is none of them.
+func (a *API) Client(r *http.Request) netip.Addr {
 	addr := remote(r)
 	if !a.trusted(r) {
 		return addr

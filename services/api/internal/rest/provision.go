@@ -58,7 +58,7 @@ func (a *API) provisionRoute() *route {
 		if err := wrong.Err(); err != nil {
 			return response{}, err
 		}
-		who, err := a.Auth.Login(ctx, strings.TrimSpace(name), seal.Secret(password), a.client(q.http))
+		who, err := a.Auth.Login(ctx, strings.TrimSpace(name), seal.Secret(password), a.Client(q.http))
 		if err != nil {
 			return response{}, err
 		}

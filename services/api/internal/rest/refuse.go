@@ -12,17 +12,8 @@ import (
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/wire"
 )
-
-// status turns kinds of errors into HTTP; nothing else does.
-var status = map[fault.Kind]int{
-	fault.Invalid:     http.StatusBadRequest,
-	fault.Denied:      http.StatusForbidden,
-	fault.NotFound:    http.StatusNotFound,
-	fault.Conflict:    http.StatusConflict,
-	fault.Unavailable: http.StatusServiceUnavailable,
-	fault.Internal:    http.StatusInternalServerError,
-}
 
 // retryAfter is when to try again what could not be had, in seconds.
 const retryAfter = "5"
@@ -38,7 +29,7 @@ func (a *API) refuse(ctx context.Context, q *request, err error) response {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		kind = fault.Unavailable
 	}
-	answer := response{status: status[kind]}
+	answer := response{status: wire.Status[kind]}
 	if e, ok := errors.AsType[resource.Errors](err); ok {
 		answer.body, _ = e.MarshalJSON() // it has no error to return
 		return answer

@@ -150,7 +150,7 @@ func (a *API) run(ctx context.Context, q *request, rt *route, missing bool) (res
 	if err := q.negotiate(rt); err != nil {
 		return response{}, err
 	}
-	origin, err := a.origin(q.http)
+	origin, err := a.Origin(q.http)
 	if err != nil {
 		return response{}, err
 	}

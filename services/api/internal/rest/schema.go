@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/proxops/proxops/services/api/internal/openapi"
+	"github.com/proxops/proxops/services/api/internal/static"
 	"github.com/proxops/proxops/services/api/internal/viewer"
 )
 
@@ -121,22 +122,18 @@ func (a *API) pageRoute(name string) *route {
 // assetRoute serves the files of the pages; the object of a request is the path of one.
 func (a *API) assetRoute() *route {
 	return &route{allow: readMethods, gate: gateOpen, anyForm: true, handle: func(_ context.Context, q *request) (response, error) {
-		file, found := viewer.Asset(strings.TrimPrefix(q.object, "/"))
+		file, found := viewer.Assets[strings.TrimPrefix(q.object, "/")]
 		if !found {
 			return response{}, errNoPath
 		}
 		if q.method == http.MethodOptions {
 			return ok(encode(described{"Schema", "", []string{file.Media}, parses})), nil
 		}
-		keep := "no-cache"
-		if file.Fixed {
-			keep = "public, max-age=31536000, immutable"
-		}
-		answer := response{body: file.Body, media: file.Media, header: map[string]string{"ETag": file.ETag, "Cache-Control": keep, "Vary": "Accept-Encoding"}}
+		answer := response{body: file.Body, media: file.Media, header: map[string]string{"ETag": file.ETag, "Cache-Control": file.Keep(), "Vary": "Accept-Encoding"}}
 		if !file.Packed {
 			return q.unlessKnown(answer), nil
 		}
-		if takesGzip(q.http.Header.Get("Accept-Encoding")) {
+		if static.TakesGzip(q.http.Header.Get("Accept-Encoding")) {
 			answer.header["Content-Encoding"] = "gzip"
 			return q.unlessKnown(answer), nil
 		}
@@ -148,15 +145,4 @@ func (a *API) assetRoute() *route {
 		answer.header["ETag"] = strings.TrimSuffix(file.ETag, `"`) + `-plain"`
 		return q.unlessKnown(answer), nil
 	}}
-}
-
-// takesGzip says whether a header Accept-Encoding names gzip, and does not refuse it.
-func takesGzip(accept string) bool {
-	for part := range strings.SplitSeq(accept, ",") {
-		name, weight, _ := strings.Cut(strings.ReplaceAll(part, " ", ""), ";")
-		if strings.EqualFold(name, "gzip") {
-			return strings.Trim(strings.TrimPrefix(weight, "q="), "0.") != "" || weight == ""
-		}
-	}
-	return false
 }

@@ -1,0 +1,247 @@
+// What pages do in the browser beside links and forms. Each part works on what it finds by data attributes, also in what htmx brings.
+(function () {
+  "use strict";
+  const $ = (selector, at) => Array.from((at || document).querySelectorAll(selector));
+
+  // Light and dark.
+  document.addEventListener("click", (e) => {
+    if (!e.target.closest("[data-theme-toggle]")) return;
+    const root = document.documentElement;
+    const theme = root.getAttribute("data-bs-theme") === "dark" ? "light" : "dark";
+    root.setAttribute("data-bs-theme", theme);
+    try { localStorage.setItem("proxops-theme", theme); } catch (_) { /* it lasts for this page */ }
+  });
+
+  // Times in the zone of whoever looks; the exact one stays in the title.
+  const zoned = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
+  function times(at) {
+    for (const t of $("time[datetime]", at)) {
+      const d = new Date(t.dateTime);
+      if (!isNaN(d)) t.textContent = zoned.format(d);
+    }
+  }
+
+  // Menus close when one clicks elsewhere, or leaves with Escape.
+  document.addEventListener("click", (e) => {
+    for (const menu of $("details.menu-of[open]")) if (!menu.contains(e.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (e) => {
+    if (e.key !== "Escape") return;
+    for (const menu of $("details.menu-of[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
+  });
+
+  // Tabs within a page.
+  document.addEventListener("click", (e) => {
+    const tab = e.target.closest("[role=tab]");
+    if (tab) select(tab);
+  });
+  document.addEventListener("keydown", (e) => {
+    const tab = e.target.closest && e.target.closest("[role=tab]");
+    if (!tab || (e.key !== "ArrowLeft" && e.key !== "ArrowRight")) return;
+    const all = $("[role=tab]", tab.parentElement);
+    const to = all[(all.indexOf(tab) + (e.key === "ArrowRight" ? 1 : all.length - 1)) % all.length];
+    select(to);
+    to.focus();
+  });
+  function select(tab) {
+    for (const other of $("[role=tab]", tab.parentElement)) {
+      const on = other === tab;
+      other.setAttribute("aria-selected", on);
+      other.tabIndex = on ? 0 : -1;
+      document.getElementById(other.getAttribute("aria-controls")).hidden = !on;
+    }
+  }
+
+  // Filters: the name of a control says how it compares, and empty ones are not sent.
+  document.addEventListener("change", (e) => {
+    const lookup = e.target.closest("[data-lookup]");
+    if (!lookup) return;
+    const name = lookup.dataset.lookup + lookup.value;
+    for (const input of $("[data-value], input[type=hidden]", lookup.parentElement)) input.name = input.name && name;
+    const picker = lookup.parentElement.querySelector("[data-picker]");
+    if (picker) picker.dataset.name = name;
+  });
+  document.addEventListener("submit", (e) => {
+    if (!e.target.matches("[data-filters], .quick")) return;
+    for (const input of e.target.elements) if (input.name && input.value === "") input.disabled = true;
+    setTimeout(() => { for (const input of e.target.elements) input.disabled = false; });
+  });
+
+  // The order of columns.
+  document.addEventListener("click", (e) => {
+    const move = e.target.closest("[data-move]");
+    if (!move) return;
+    const item = move.closest(".column-choice");
+    if (item.previousElementSibling && item.previousElementSibling.matches(".column-choice")) item.parentElement.insertBefore(item, item.previousElementSibling);
+    move.focus();
+  });
+
+  // Pickers: what is typed is searched in a list of the API.
+  function pickers(at) { for (const p of $("[data-picker]:not([data-ready])", at)) picker(p); }
+  let pickerCount = 0;
+  function picker(box) {
+    box.dataset.ready = "";
+    const input = box.querySelector("input"), many = "many" in box.dataset, by = box.dataset.by;
+    const chosen = $("[data-chosen]", box).map((h) => h.value);
+    $("[data-chosen]", box).forEach((h) => h.remove());
+    input.removeAttribute("name");
+    input.value = "";
+    const chips = document.createElement("div");
+    chips.className = "chips";
+    box.insertBefore(chips, input);
+    const menu = document.createElement("ul");
+    menu.id = "picker-" + ++pickerCount;
+    menu.setAttribute("role", "listbox");
+    menu.hidden = true;
+    box.appendChild(menu);
+    input.setAttribute("aria-controls", menu.id);
+    let at = -1, timer = 0;
+    const ask = (query) => fetch(box.dataset.picker + "?" + new URLSearchParams(query), { headers: { Accept: "application/json" } }).then((r) => (r.ok ? r.json() : { results: [] }));
+    function add(value, text) {
+      if ($("input", chips).some((h) => h.value === String(value))) return;
+      if (!many) chips.replaceChildren();
+      const chip = document.createElement("span");
+      chip.className = "chip";
+      const name = document.createElement("span");
+      name.textContent = text;
+      const hidden = document.createElement("input");
+      hidden.type = "hidden";
+      hidden.name = box.dataset.name;
+      hidden.value = value;
+      const off = document.createElement("button");
+      off.type = "button";
+      off.className = "btn-close";
+      off.setAttribute("aria-label", "Remove " + text);
+      off.addEventListener("click", () => { chip.remove(); if (!many && !$("input", chips).length) none(); input.focus(); });
+      chip.append(name, hidden, off);
+      chips.append(chip);
+    }
+    // A reference that is taken away is sent as nothing.
+    function none() {
+      if (many) return;
+      const hidden = document.createElement("input");
+      hidden.type = "hidden";
+      hidden.name = box.dataset.name;
+      hidden.value = "";
+      chips.append(hidden);
+    }
+    function close() { menu.hidden = true; input.setAttribute("aria-expanded", "false"); at = -1; }
+    function mark(i) {
+      const items = $("li", menu);
+      if (!items.length) return;
+      at = (i + items.length) % items.length;
+      items.forEach((li, n) => li.setAttribute("aria-selected", n === at));
+      input.setAttribute("aria-activedescendant", items[at].id);
+      items[at].scrollIntoView({ block: "nearest" });
+    }
+    function search() {
+      ask({ q: input.value, limit: 20 }).then((page) => {
+        menu.replaceChildren(...page.results.map((o, i) => {
+          const li = document.createElement("li");
+          li.id = menu.id + "-" + i;
+          li.setAttribute("role", "option");
+          li.textContent = o.display;
+          li.dataset.value = o[by];
+          li.addEventListener("mousedown", (e) => { e.preventDefault(); add(o[by], o.display); input.value = ""; close(); });
+          return li;
+        }));
+        menu.hidden = !page.results.length;
+        input.setAttribute("aria-expanded", String(!menu.hidden));
+        at = -1;
+      });
+    }
+    input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 150); });
+    input.addEventListener("focus", search);
+    input.addEventListener("blur", () => setTimeout(close, 100));
+    input.addEventListener("keydown", (e) => {
+      if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); mark(at + (e.key === "ArrowDown" ? 1 : -1)); }
+      if (e.key === "Enter" && at >= 0) { e.preventDefault(); $("li", menu)[at].dispatchEvent(new MouseEvent("mousedown")); }
+      if (e.key === "Escape") close();
+    });
+    if (!chosen.length) return;
+    const query = new URLSearchParams({ limit: chosen.length });
+    for (const v of chosen) query.append(by, v);
+    fetch(box.dataset.picker + "?" + query, { headers: { Accept: "application/json" } }).then((r) => (r.ok ? r.json() : { results: [] })).then((page) => {
+      const names = new Map(page.results.map((o) => [String(o[by]), o.display]));
+      for (const v of chosen) add(v, names.get(v) || v);
+    });
+    for (const v of chosen) add(v, v);
+    chips.replaceChildren();
+    for (const v of chosen) add(v, v);
+  }
+
+  // Rows: chosen with the keyboard, selected, opened.
+  let row = -1;
+  function rows() { return $("[data-row]"); }
+  function go(to) {
+    const all = rows();
+    if (!all.length) return;
+    row = Math.max(0, Math.min(all.length - 1, to));
+    all.forEach((r, i) => r.classList.toggle("at", i === row));
+    all[row].scrollIntoView({ block: "nearest" });
+    const open = all[row].querySelector("[data-open]");
+    if (open) open.focus({ preventScroll: true });
+  }
+  document.addEventListener("change", (e) => {
+    if (e.target.matches("[data-select-all]")) {
+      for (const box of $("[data-row] input[name=pk]")) { box.checked = e.target.checked; mark(box); }
+    }
+    if (e.target.matches("[data-row] input[name=pk]")) mark(e.target);
+  });
+  function mark(box) {
+    box.closest("[data-row]").classList.toggle("picked", box.checked);
+    document.dispatchEvent(new CustomEvent("proxops:selected", { detail: $("[data-row] input[name=pk]:checked").length }));
+  }
+  let prefix = false;
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, dialog[open]")) return;
+    if (prefix) {
+      prefix = false;
+      const link = $("[data-go]").find((a) => a.dataset.go === e.key);
+      if (link) { e.preventDefault(); location.href = link.href; }
+      return;
+    }
+    const all = rows();
+    switch (e.key) {
+      case "/": e.preventDefault(); (document.getElementById("quick") || document.getElementById("search")).focus(); break;
+      case "g": prefix = true; setTimeout(() => { prefix = false; }, 1500); break;
+      case "j": go(row + 1); break;
+      case "k": go(row - 1); break;
+      case "o": if (all[row]) all[row].querySelector("[data-open]").click(); break;
+      case "x": if (all[row]) { const box = all[row].querySelector("input[name=pk]"); if (box) box.click(); } break;
+      case "?": { const keys = document.getElementById("keys"); if (keys) keys.showModal(); break; }
+    }
+  });
+
+  // Open lists and pages follow what happens: an event makes them ask for themselves again.
+  const offline = (on) => { const live = document.getElementById("live"); if (live) live.hidden = !on; };
+  let source = null;
+  function live() {
+    const box = document.querySelector("[data-live]");
+    if (source) { source.close(); source = null; offline(false); }
+    if (!box || !document.body.dataset.events) return;
+    const query = new URLSearchParams({ kind: box.dataset.live });
+    if (box.dataset.liveObject) query.set("object_id", box.dataset.liveObject);
+    let timer = 0;
+    const refresh = () => {
+      if (timer) return;
+      timer = setTimeout(() => {
+        timer = 0;
+        if (document.activeElement && box.contains(document.activeElement) && document.activeElement.matches("input[type=search], summary")) return;
+        if (!document.contains(box) || $("input[name=pk]:checked", box).length || $("details[open]", box).length) return;
+        htmx.ajax("GET", box.dataset.liveUrl, { target: "#" + box.id, select: "#" + box.id, swap: "outerHTML" });
+      }, 700);
+    };
+    source = new EventSource(document.body.dataset.events + "?" + query);
+    source.onopen = () => offline(false);
+    source.onerror = () => offline(true);
+    const names = ["created", "updated", "stale", "reactivated", "deleted"];
+    for (const name of names) source.addEventListener("proxops." + box.dataset.live + "." + name + ".v1", refresh);
+    source.addEventListener("reset", refresh);
+  }
+  window.addEventListener("beforeunload", () => { if (source) source.close(); });
+
+  function ready(at) { times(at); pickers(at); }
+  document.addEventListener("DOMContentLoaded", () => { ready(document); live(); });
+  document.addEventListener("htmx:afterSwap", (e) => { ready(e.detail.target.parentElement || document); live(); });
+})();

@@ -1,0 +1,166 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// tab is a part of the pages of an object, at an address of its own.
+type tab struct{ title, path string }
+
+// sheet is the page of one object.
+type sheet struct {
+	r       *resource.Resource
+	view    view
+	o       object
+	tabs    []tab
+	current string // path of the tab that is shown
+	mayEdit bool
+	mayCut  bool
+}
+
+// panels are further parts of the page of an object, by resource.
+var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){}
+
+// buttons are further actions on the page of an object, by resource.
+var buttons = map[string]func(p *page, s *sheet) templ.Component{}
+
+// moreTabs are further tabs of the pages of an object, by resource. Their pages are named in routes.
+var moreTabs = map[string][]tab{}
+
+func (p *page) sheet(r *resource.Resource, o object, current string) *sheet {
+	s := &sheet{r: r, view: viewOf(r), o: o, current: current, mayEdit: p.may(r, resource.Change), mayCut: p.may(r, resource.Delete)}
+	s.tabs = append([]tab{{s.view.one, ""}}, moreTabs[r.Name]...)
+	if journaled(r) && p.may(p.Store.Set.Get("journal-entries"), resource.View) {
+		s.tabs = append(s.tabs, tab{"Journal", "journal/"})
+	}
+	if !r.ReadOnly && p.may(p.Store.Set.Get("object-changes"), resource.View) {
+		s.tabs = append(s.tabs, tab{"Changelog", "changelog/"})
+	}
+	return s
+}
+
+// base is the address of the object's page.
+func (s *sheet) base() string { return pathOf(s.r) + s.o.id() + "/" }
+
+// journaled says whether objects of a resource have a journal.
+func journaled(r *resource.Resource) bool {
+	return r.Tagged() && r.Field("custom_fields") != nil && r.Type != change.JournalEntry
+}
+
+func (w *Web) detail(r *resource.Resource) handler {
+	return func(ctx context.Context, p *page) (answer, error) {
+		o, err := p.get(ctx, r)
+		if err != nil {
+			return answer{}, err
+		}
+		s := p.sheet(r, o, "")
+		var more []templ.Component
+		if make := panels[r.Name]; make != nil {
+			if more, err = make(ctx, p, s); err != nil {
+				return answer{}, err
+			}
+		}
+		return answer{title: s.o.name(), body: detailPage(p, s, more)}, nil
+	}
+}
+
+// changelog shows the changes of one object.
+func (w *Web) changelog(r *resource.Resource) handler {
+	return func(ctx context.Context, p *page) (answer, error) {
+		o, err := p.get(ctx, r)
+		if err != nil {
+			return answer{}, err
+		}
+		query := url.Values{
+			"changed_object_type": {r.Type.String()}, "changed_object_id": {o.id()}, "limit": {strconv.Itoa(p.limit(p.http.URL.Query()))},
+			"offset": {p.http.URL.Query().Get("offset")},
+		}
+		found, err := p.read(ctx, "object-changes", query)
+		if err != nil {
+			return answer{}, err
+		}
+		s := p.sheet(r, o, "changelog/")
+		offset, _ := strconv.Atoi(query.Get("offset"))
+		return answer{title: "Changelog of " + o.name(), body: changelogPage(p, s, found.list("results"), int(found.number("count")), offset)}, nil
+	}
+}
+
+// read reads a page of a list with the rights of who looks.
+func (p *page) read(ctx context.Context, name string, query url.Values, fields ...string) (object, error) {
+	body, err := p.Store.List(ctx, p.Store.Set.Get(name), p.actor(), p.at(), query, resource.Selection{Fields: fields})
+	if err != nil {
+		return nil, fmt.Errorf("list %s for a page: %w", name, err)
+	}
+	return decode(body)
+}
+
+// difference is a field that a change changed.
+type difference struct {
+	label         string
+	before, after string
+}
+
+// differences are what a change changed, by field; of a creation or a deletion, everything that is not empty.
+func differences(r *resource.Resource, change object) []difference {
+	before, after := change.sub("prechange_data"), change.sub("postchange_data")
+	var names []string
+	for name := range before {
+		names = append(names, name)
+	}
+	for name := range after {
+		if _, ok := before[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var out []difference
+	for _, name := range names {
+		was, is := indented(before[name]), indented(after[name])
+		if was == is || len(before) == 0 && empty(after[name]) || len(after) == 0 && empty(before[name]) {
+			continue
+		}
+		out = append(out, difference{labelOf(r, name), lean(before[name]), lean(after[name])})
+	}
+	return out
+}
+
+func labelOf(r *resource.Resource, name string) string {
+	if r == nil {
+		words := strings.ReplaceAll(name, "_", " ")
+		return strings.ToUpper(words[:1]) + words[1:]
+	}
+	return label(r, name)
+}
+
+func empty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}
+
+// lean is a value of the change log for people.
+func lean(v any) string {
+	switch v.(type) {
+	case map[string]any:
+		return indented(v)
+	}
+	return plain(v)
+}

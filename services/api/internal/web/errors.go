@@ -1,0 +1,52 @@
+package web
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// messages are what is wrong with fields, by name; what concerns the whole stands under "".
+func messages(e resource.Errors) map[string][]string {
+	out := map[string][]string{}
+	text, err := e.MarshalJSON()
+	if err != nil {
+		return out
+	}
+	var v map[string]any
+	if json.Unmarshal(text, &v) != nil {
+		out[""] = []string{strings.Trim(string(text), `[]"`)}
+		return out
+	}
+	for name, wrong := range v {
+		if name == resource.Model || name == resource.NonField {
+			name = ""
+		}
+		out[name] = append(out[name], flatten(wrong)...)
+	}
+	return out
+}
+
+// flatten makes a list of all texts in a value.
+func flatten(v any) []string {
+	var out []string
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		for _, e := range v {
+			out = append(out, flatten(e)...)
+		}
+	case map[string]any:
+		for name, e := range v {
+			for _, text := range flatten(e) {
+				out = append(out, name+": "+text)
+			}
+		}
+	}
+	return out
+}
+
+func badForm(err error) error { return fault.Wrap(fault.Invalid, err, "read the form") }

@@ -1,0 +1,106 @@
+package web
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// filterControl is one filter of a list as a part of a form.
+type filterControl struct {
+	label, kind string // text, number, time, boolean, choice, pick
+	param       string // the name without the lookup
+	lookups     []lookup
+	lookup      string // the one that is set
+	values      []string
+	options     []resource.Option
+	from        string // path of the list to pick from
+	by          string // the field of what is picked that the filter takes
+	wrong       []string
+}
+
+// lookup is one way to compare.
+type lookup struct{ suffix, label string }
+
+// filterChip is a filter that is set.
+type filterChip struct {
+	text  string
+	param string
+}
+
+var (
+	textLookups = []lookup{
+		{"__ic", "contains"}, {"", "is"}, {"__n", "is not"}, {"__nic", "contains not"}, {"__isw", "starts with"}, {"__nisw", "starts not with"}, {"__iew", "ends with"},
+		{"__niew", "ends not with"}, {"__ie", "is (any case)"}, {"__nie", "is not (any case)"}, {"__regex", "matches"}, {"__iregex", "matches (any case)"}, {"__empty", "is empty"},
+	}
+	numberLookups = []lookup{{"", "is"}, {"__n", "is not"}, {"__gte", "at least"}, {"__lte", "at most"}, {"__gt", "more than"}, {"__lt", "less than"}, {"__empty", "is empty"}}
+	timeLookups   = []lookup{{"__gte", "from"}, {"__lte", "until"}, {"__gt", "after"}, {"__lt", "before"}, {"", "is"}, {"__empty", "is empty"}}
+	pickLookups   = []lookup{{"", "any of"}, {"__n", "none of"}}
+)
+
+// filterControls are the filters of a resource with what is set, and the chips of those that are.
+func (p *page) filterControls(r *resource.Resource, set url.Values, wrong map[string][]string) (controls []filterControl, chips []filterChip) {
+	add := func(c filterControl) {
+		if c.lookups == nil {
+			c.lookups = []lookup{{}}
+		}
+		c.lookups = slices.DeleteFunc(slices.Clone(c.lookups), func(l lookup) bool { return !r.Filtered(c.param + l.suffix) })
+		if len(c.lookups) == 0 {
+			return
+		}
+		c.lookup = c.lookups[0].suffix
+		for _, l := range c.lookups {
+			if values := set[c.param+l.suffix]; len(values) > 0 {
+				c.lookup, c.values = l.suffix, values
+				chips = append(chips, filterChip{text: c.label + " " + l.label + " " + strings.Join(values, ", "), param: c.param + l.suffix})
+			}
+			c.wrong = append(c.wrong, wrong[c.param+l.suffix]...)
+		}
+		controls = append(controls, c)
+	}
+	for _, fields := range [][]resource.Field{r.Fields, r.More} {
+		for i := range fields {
+			f := &fields[i]
+			c := filterControl{label: label(r, f.Name), param: f.Name}
+			switch k := f.Kind.(type) {
+			case resource.Boolean:
+				c.kind = "boolean"
+			case resource.Choice:
+				c.kind, c.options, c.lookups = "choice", k.Choices, pickLookups
+			case resource.Reference:
+				c.kind, c.param, c.from, c.by, c.lookups = "pick", f.Name+"_id", p.pathTo(k.To), "id", pickLookups
+			case resource.Owner:
+				c.kind, c.param, c.from, c.by, c.lookups = "pick", f.Name+"_id", p.pathTo(k.To), "id", pickLookups
+			case resource.References:
+				c.kind, c.param, c.from, c.by, c.lookups = "pick", k.Filter+"_id", p.pathTo(k.To), "id", pickLookups
+			case resource.Tags:
+				c.kind, c.param, c.label, c.from, c.by, c.lookups = "pick", "tag", "Tags", p.pathTo("tags"), "slug", []lookup{{"", "all of"}, {"__n", "none of"}, {"__any", "any of"}}
+			case resource.Integer, resource.Float, resource.Finder:
+				c.kind, c.lookups = "number", numberLookups
+			case resource.DateTime:
+				c.kind, c.lookups = "time", timeLookups
+			default:
+				c.kind, c.lookups = "text", textLookups
+			}
+			if c.kind == "pick" && c.from == "" {
+				continue
+			}
+			add(c)
+		}
+	}
+	if q := set.Get("q"); q != "" {
+		chips = append([]filterChip{{text: "Search: " + q, param: "q"}}, chips...)
+	}
+	return controls, chips
+}
+
+// pathTo is where the API has a resource, without slashes; "" if who looks may not see it.
+func (p *page) pathTo(name string) string {
+	r := p.Store.Set.Get(name)
+	if r == nil || !p.may(r, resource.View) {
+		return ""
+	}
+	return r.Path
+}

@@ -1,0 +1,223 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// listing is a page of a list.
+type listing struct {
+	r        *resource.Resource
+	view     view
+	columns  []string
+	params   url.Values
+	rows     []object
+	count    int
+	offset   int
+	limit    int
+	order    map[string]bool // columns that can be sorted by
+	filters  []filterControl
+	active   []filterChip
+	wrong    map[string][]string // by filter
+	mayAdd   bool
+	mayEdit  bool
+	mayErase bool
+}
+
+// pageSizes are what a person may choose from.
+var pageSizes = []int{25, 50, 100, 250, 500}
+
+func (w *Web) list(r *resource.Resource) handler {
+	return func(ctx context.Context, p *page) (answer, error) {
+		l, err := p.list(ctx, r, p.http.URL.Query())
+		if err != nil {
+			return answer{}, err
+		}
+		if p.http.Header.Get("HX-Target") == "results" { // more of the same list
+			return answer{body: results(p, l), bare: true}, nil
+		}
+		return answer{title: l.view.title, body: listPage(p, l)}, nil
+	}
+}
+
+// list reads a page of a list as its address says. A filter that cannot be is no error of the page: the form says what is wrong with it.
+func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values) (*listing, error) {
+	l := &listing{
+		r: r, view: viewOf(r), params: params, order: map[string]bool{},
+		mayAdd: p.may(r, resource.Add), mayEdit: p.may(r, resource.Change), mayErase: p.may(r, resource.Delete),
+	}
+	l.columns = p.columnsOf(r, l.view)
+	for _, name := range r.OrderNames() {
+		l.order[name] = true
+	}
+	asked := url.Values{}
+	for name, values := range params {
+		if values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }); len(values) > 0 && name != "tab" {
+			asked[name] = values
+		}
+	}
+	l.params = asked
+	l.limit = p.limit(params)
+	query := cloneValues(asked)
+	query.Set("limit", strconv.Itoa(l.limit))
+	need := append([]string{"id", "url", "display"}, l.columns...)
+	for _, name := range l.columns {
+		need = append(need, needs[name]...)
+	}
+	body, err := p.Store.List(ctx, r, p.actor(), p.at(), query, resource.Selection{Fields: need})
+	if wrong, ok := errors.AsType[resource.Errors](err); ok {
+		l.wrong = messages(wrong)
+	} else if err != nil {
+		return nil, fmt.Errorf("list %s: %w", r.Name, err)
+	} else {
+		found, err := decode(body)
+		if err != nil {
+			return nil, err
+		}
+		l.rows, l.count = found.list("results"), int(found.number("count"))
+	}
+	l.offset, _ = strconv.Atoi(params.Get("offset"))
+	l.filters, l.active = p.filterControls(r, asked, l.wrong)
+	return l, nil
+}
+
+// needs are fields that the cells of columns look at besides their own.
+var needs = map[string][]string{
+	"status": {"stale_since"}, "selection": {"selection_mode", "exclude", "pool"},
+}
+
+// limit is the size of the page: what the address says, what the person likes, or the default.
+func (p *page) limit(params url.Values) int {
+	n, err := strconv.Atoi(params.Get("limit"))
+	if err != nil || n < 1 {
+		n = p.prefs.PageSize
+	}
+	if n < 1 {
+		n = p.Store.Limits.Default
+	}
+	return max(1, min(n, max(p.Store.Limits.Max, 1)))
+}
+
+// columnsOf are the columns that who looks has chosen, or those of the view.
+func (p *page) columnsOf(r *resource.Resource, v view) []string {
+	var out []string
+	for _, name := range p.prefs.Columns[r.Name] {
+		if slices.Contains(shownFields(r), name) {
+			out = append(out, name)
+		}
+	}
+	if out == nil {
+		return v.columns
+	}
+	return out
+}
+
+// setPreferences saves the columns and the size of the pages of a list.
+func (w *Web) setPreferences(ctx context.Context, p *page) (answer, error) {
+	r := w.Store.Set.Get(p.http.PathValue("resource"))
+	if r == nil {
+		return answer{}, errNoPage
+	}
+	if err := p.http.ParseForm(); err != nil {
+		return answer{}, badForm(err)
+	}
+	if p.prefs.Columns == nil {
+		p.prefs.Columns = map[string][]string{}
+	}
+	if p.http.PostForm.Has("reset") {
+		delete(p.prefs.Columns, r.Name)
+	} else if chosen := p.http.PostForm["columns"]; len(chosen) > 0 {
+		p.prefs.Columns[r.Name] = slices.DeleteFunc(chosen, func(name string) bool { return !slices.Contains(shownFields(r), name) })
+	}
+	if n, err := strconv.Atoi(p.http.PostFormValue("page_size")); err == nil && slices.Contains(pageSizes, n) {
+		p.prefs.PageSize = n
+	}
+	return answer{to: next(p.http)}, p.savePreferences(ctx)
+}
+
+// with is the address of the list with some parameters changed; an empty value takes one away. It begins at the first page unless it says otherwise.
+func (l *listing) with(changes ...string) string {
+	v := cloneValues(l.params)
+	v.Del("offset")
+	for i := 0; i < len(changes); i += 2 {
+		if changes[i+1] == "" {
+			v.Del(changes[i])
+		} else {
+			v.Set(changes[i], changes[i+1])
+		}
+	}
+	if q := v.Encode(); q != "" {
+		return pathOf(l.r) + "?" + q
+	}
+	return pathOf(l.r)
+}
+
+// sorted says how the list is sorted by a column: "ascending", "descending" or "none".
+func (l *listing) sorted(column string) string {
+	switch first, _, _ := strings.Cut(l.params.Get("ordering"), ","); first {
+	case column:
+		return "ascending"
+	case "-" + column:
+		return "descending"
+	}
+	return "none"
+}
+
+// sortBy is the address of the list sorted by a column: a second time the other way round, a third time as usual.
+func (l *listing) sortBy(column string) string {
+	switch l.sorted(column) {
+	case "ascending":
+		return l.with("ordering", "-"+column)
+	case "descending":
+		return l.with("ordering", "")
+	}
+	return l.with("ordering", column)
+}
+
+func (l *listing) first() int { return min(l.offset+1, l.count) }
+func (l *listing) last() int  { return min(l.offset+len(l.rows), l.count) }
+
+// pages are the addresses of the pages around; "" where there is none.
+func (l *listing) previous() string {
+	if l.offset <= 0 {
+		return ""
+	}
+	if to := l.offset - l.limit; to > 0 {
+		return l.with("offset", strconv.Itoa(to))
+	}
+	return l.with()
+}
+
+func (l *listing) next() string {
+	if l.offset+l.limit >= l.count {
+		return ""
+	}
+	return l.with("offset", strconv.Itoa(l.offset+l.limit))
+}
+
+// csv is where the list is as CSV: as it is shown, or whole.
+func (l *listing) csv(whole bool) string {
+	v := cloneValues(l.params)
+	v.Del("offset")
+	v.Del("limit")
+	v.Set("export", "csv")
+	if !whole {
+		v.Set("fields", strings.Join(l.columns, ","))
+	}
+	return "/api/" + l.r.Path + "/?" + v.Encode()
+}
+
+func cloneValues(v url.Values) url.Values {
+	out := make(url.Values, len(v))
+	for name, values := range v {
+		out[name] = slices.Clone(values)
+	}
+	return out
+}

@@ -1,0 +1,181 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// maxShown is how many elements of a list are shown in one place.
+const maxShown = 12
+
+// visible makes text harmless to look at: control characters, and those that turn the direction of what follows, are shown as marks.
+func visible(s string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c == '\n' || c == '\t':
+			return c
+		case unicode.IsControl(c):
+			return '\uFFFD'
+		case c >= '\u202A' && c <= '\u202E' || c >= '\u2066' && c <= '\u2069' || c == '\u200E' || c == '\u200F' || c == '\u061C':
+			return '\uFFFD'
+		}
+		return c
+	}, s)
+}
+
+// plain is a value as text.
+func plain(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case bool:
+		return strconv.FormatBool(v)
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = plain(e)
+		}
+		return strings.Join(parts, ", ")
+	case map[string]any:
+		if d := object(v).text("display"); d != "" {
+			return d
+		}
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return "" // what was decoded can be encoded
+	}
+	return string(text)
+}
+
+// indented is a JSON value for people.
+func indented(v any) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func count(n int) string { return grouped(int64(n)) }
+
+// grouped is a whole number with commas.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// bytesText is a number of bytes for people.
+func bytesText(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	v, i := float64(n)/unit, 0
+	for v >= unit && i < 4 {
+		v, i = v/unit, i+1
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0") + " " + [...]string{"KiB", "MiB", "GiB", "TiB", "PiB"}[i]
+}
+
+func isTime(f *resource.Field, s string) bool {
+	if f == nil {
+		return false
+	}
+	_, ok := f.Kind.(resource.DateTime)
+	return ok && len(s) >= len("2006-01-02T15:04:05Z")
+}
+
+func parseMoment(at string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339Nano, at)
+	return t.UTC(), err == nil
+}
+
+// short is a time to the minute, in UTC until the browser knows better.
+func short(at string) string {
+	if t, ok := parseMoment(at); ok {
+		return t.Format("2006-01-02 15:04")
+	}
+	return at
+}
+
+func exact(at string) string {
+	if t, ok := parseMoment(at); ok {
+		return t.Format("2006-01-02 15:04:05.000 UTC")
+	}
+	return at
+}
+
+// hex is a colour, grey if it is none.
+func hex(color string) string {
+	if len(color) == 6 && strings.Trim(strings.ToLower(color), "0123456789abcdef") == "" {
+		return strings.ToLower(color)
+	}
+	return "9e9e9e"
+}
+
+// contrast says whether a text on this colour is better dark or light.
+func contrast(color string) string {
+	n, err := strconv.ParseUint(hex(color), 16, 32)
+	if err != nil {
+		return "light"
+	}
+	if 299*(n>>16)+587*(n>>8&255)+114*(n&255) > 150_000 {
+		return "light"
+	}
+	return "dark"
+}
+
+// tone is the kind of meaning that a value has, which decides its colour and its mark.
+func tone(value string) string {
+	if t, ok := tones[value]; ok {
+		return t
+	}
+	return "neutral"
+}
+
+var tones = map[string]string{
+	"active": "good", "ok": "good", "completed": "good", "success": "good", "create": "good", "enabled": "good", "running": "busy", "pending": "busy", "scheduled": "busy",
+	"stale": "bad", "failing": "bad", "failed": "bad", "errored": "bad", "delete": "bad", "danger": "bad", "offline": "bad", "cancelled": "warn", "partial": "warn", "warning": "warn",
+	"never": "neutral", "update": "info", "info": "info",
+}
+
+// marks say the tone to those who do not see the colour.
+var marks = map[string]string{"good": "check", "bad": "alert", "warn": "alert", "busy": "clock", "info": "info"}
+
+// items are the elements of a list as texts.
+func (o object) items(name string) []string {
+	all, _ := o[name].([]any)
+	out := make([]string, len(all))
+	for i, v := range all {
+		out[i] = plain(v)
+	}
+	return out
+}
+
+// choiceOrText is the value of a choice, or a text.
+func (o object) choiceOrText(name string) string {
+	if v := o.choice(name); v != "" {
+		return v
+	}
+	return o.text(name)
+}
+
+// name is what an object is called.
+func (o object) name() string { return fmt.Sprint(visible(o.text("display"))) }

@@ -1,0 +1,240 @@
+// Package web serves the pages that people look at. What they show and write goes through the resources of the REST API, with the rights of who looks,
+// so nothing can be seen or done here that the API would refuse.
+package web
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/alexedwards/scs/v2"
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/libs/fault"
+	"github.com/proxops/proxops/libs/seal"
+	"github.com/proxops/proxops/services/api/internal/auth"
+	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/static"
+	"github.com/proxops/proxops/services/api/internal/store"
+	"github.com/proxops/proxops/services/api/internal/wire"
+)
+
+//go:embed assets
+var embedded embed.FS
+
+// own is the directory of the files that are not of others.
+const own = "own"
+
+var files = static.Load(embedded, "assets", own)
+
+// Accounts knows who people are.
+type Accounts interface {
+	// Login returns the user with this name and password; a refusal is fault.Denied.
+	Login(ctx context.Context, username string, password seal.Secret, client netip.Addr) (*auth.Principal, error)
+	// ByID returns the active user with this id, with what they may do; fault.Denied if there is none.
+	ByID(ctx context.Context, id int32) (*auth.Principal, error)
+}
+
+// Web serves pages. All its fields are required.
+type Web struct {
+	Store    *resource.Store
+	Queries  *store.Queries
+	Accounts Accounts
+	Sessions *scs.SessionManager
+	Log      *slog.Logger
+	Version  string
+	// Client and Origin tell where a request comes from and how the browser reaches this server.
+	Client func(*http.Request) netip.Addr
+	Origin func(*http.Request) (string, error)
+}
+
+// page is one request for a page.
+type page struct {
+	*Web
+
+	http   *http.Request
+	w      http.ResponseWriter
+	who    *auth.Principal // nil before login
+	id     uuid.UUID
+	origin string
+	prefs  preferences
+}
+
+// answer is what handlers return: a page, or where to go.
+type answer struct {
+	status  int // default 200
+	title   string
+	body    templ.Component // inside of the layout
+	bare    bool            // the body is a piece of a page
+	to      string          // where to go instead, a path
+	headers map[string]string
+}
+
+type handler func(ctx context.Context, p *page) (answer, error)
+
+// policy lets pages load what comes from this server alone. Pictures of ours may be in the page itself.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// Handler serves everything that is not the API. It is called once.
+func (w *Web) Handler() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.RedirectTrailingSlash, e.RedirectFixedPath, e.HandleMethodNotAllowed = true, false, true
+	w.routes(e)
+	e.NoRoute(w.open(func(context.Context, *page) (answer, error) { return answer{}, errNoPage }))
+	e.NoMethod(w.open(func(context.Context, *page) (answer, error) { return answer{}, errNoPage }))
+	protected := http.NewCrossOriginProtection()
+	protected.SetDenyHandler(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		http.Error(rw, "This form was sent from another site.", http.StatusForbidden)
+	}))
+	return protected.Handler(w.Sessions.LoadAndSave(e))
+}
+
+// open serves a page to anybody.
+func (w *Web) open(h handler) gin.HandlerFunc {
+	return func(c *gin.Context) { w.serve(c.Writer, c.Request, h, false) }
+}
+
+// page serves a page to those who are logged in. Others are sent to log in, and back.
+func (w *Web) page(h handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		for _, p := range c.Params {
+			c.Request.SetPathValue(p.Key, p.Value)
+		}
+		w.serve(c.Writer, c.Request, h, true)
+	}
+}
+
+func (w *Web) serve(rw http.ResponseWriter, r *http.Request, h handler, login bool) {
+	ctx := r.Context()
+	p := &page{Web: w, http: r, w: rw, id: uuid.New()}
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel of net/http, which is compared as such
+				panic(v)
+			}
+			w.Log.ErrorContext(ctx, "page panicked", "request_id", p.id, "path", r.URL.Path, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			p.write(ctx, p.refusal(ctx, errors.New("the page panicked")))
+		}
+	}()
+	a, err := p.run(ctx, h, login)
+	if err != nil {
+		a = p.refusal(ctx, err)
+	}
+	p.write(ctx, a)
+}
+
+func (p *page) run(ctx context.Context, h handler, login bool) (answer, error) {
+	var err error
+	if p.origin, err = p.Origin(p.http); err != nil {
+		return answer{}, err
+	}
+	if err := p.identify(ctx); err != nil {
+		return answer{}, err
+	}
+	if login && p.who == nil {
+		return p.toLogin(), nil
+	}
+	return h(ctx, p)
+}
+
+// write sends an answer. Everything is rendered before the first byte goes out, so an error has a page of its own.
+func (p *page) write(ctx context.Context, a answer) {
+	h := p.w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "private, no-store")
+	h.Set("X-Request-ID", p.id.String())
+	for name, value := range a.headers {
+		h.Set(name, value)
+	}
+	if a.to != "" {
+		if p.http.Header.Get("HX-Request") != "" && p.http.Header.Get("HX-Boosted") == "" {
+			h.Set("HX-Location", a.to)
+			p.w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		http.Redirect(p.w, p.http, a.to, http.StatusSeeOther)
+		return
+	}
+	body := a.body
+	if !a.bare {
+		body = layout(p, a.title, a.body)
+	}
+	var b bytes.Buffer
+	if err := body.Render(ctx, &b); err != nil {
+		p.Log.ErrorContext(ctx, "page not rendered", "request_id", p.id, "path", p.http.URL.Path, "err", err)
+		http.Error(p.w, "The page cannot be shown. The log of the server has the reason under "+p.id.String()+".", http.StatusInternalServerError)
+		return
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	p.w.WriteHeader(max(a.status, http.StatusOK))
+	if p.http.Method != http.MethodHead {
+		_, _ = p.w.Write(b.Bytes()) // a browser that is gone needs no page
+	}
+}
+
+var errNoPage = fault.New(fault.NotFound, "there is no such page")
+
+// refusal is the page that says what went wrong. What is our own fault is logged, and not shown.
+func (p *page) refusal(ctx context.Context, err error) answer {
+	kind := fault.KindOf(err)
+	text := ""
+	if d, ok := errors.AsType[resource.Detail](err); ok {
+		text = string(d)
+	}
+	if kind == fault.Internal || kind == fault.Unavailable && text == "" {
+		p.Log.ErrorContext(ctx, "page failed", "request_id", p.id, "method", p.http.Method, "path", p.http.URL.Path, "kind", kind, "err", err)
+	}
+	a := answer{status: wire.Status[kind], title: refusalTitles[kind]}
+	if t, ok := errors.AsType[auth.Throttled](err); ok {
+		a.status, a.title, text = http.StatusTooManyRequests, "Too many attempts", t.Error()
+	}
+	a.body = refusalPage(a.status, a.title, text, p.id.String())
+	return a
+}
+
+var refusalTitles = map[fault.Kind]string{
+	fault.Invalid: "That cannot be", fault.Denied: "You may not see this", fault.NotFound: "There is no such page", fault.Conflict: "That cannot be done now",
+	fault.Unavailable: "Something is not reachable", fault.Internal: "Something went wrong",
+}
+
+// actor is who looks, for what they change.
+func (p *page) actor() resource.Actor {
+	return resource.Actor{Access: p.who, Origin: change.Origin{Cause: change.API, UserID: &p.who.UserID, UserName: p.who.Username, RequestID: p.id}}
+}
+
+// at is where resources make the addresses of their objects.
+func (p *page) at() resource.Address {
+	return resource.Address{Origin: p.origin, Path: p.http.URL.EscapedPath()}
+}
+
+// local is an address of the API as one of a page.
+func (p *page) local(url string) string {
+	return strings.Replace(strings.TrimPrefix(url, p.origin), "/api/", "/", 1)
+}
+
+// may says whether who looks may do something to objects of a resource at all.
+func (p *page) may(r *resource.Resource, action resource.Action) bool {
+	if p.who == nil || r.ReadOnly && action != resource.View {
+		return false
+	}
+	_, err := p.actor().Scope(r, action)
+	return err == nil
+}
+
+// sessionLife is how long a person stays logged in without coming back.
+const sessionLife = 14 * 24 * time.Hour
