@@ -80,13 +80,18 @@ func (c *Cluster) plain(s string) string {
 	if secret := c.target.Token.Reveal(); len(secret) >= minSecret {
 		s = strings.ReplaceAll(s, secret, redacted)
 	}
+	return oneLine(s, 500)
+}
+
+// oneLine makes one line of at most n bytes.
+func oneLine(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return clip(s, 500)
+	return clip(s, n)
 }
 
 const (

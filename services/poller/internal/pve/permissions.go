@@ -43,6 +43,7 @@ func permissions(raw json.RawMessage) (Permissions, error) {
 		if !ok {
 			return nil, malformedf("what it tells of the path %q is no object", clip(path, 60))
 		}
+		path = oneLine(path, maxText) // people are told of it
 		out[path] = make(map[string]bool, len(granted))
 		for name, propagate := range granted {
 			// A flag that cannot be read proves nothing about the paths below.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/proxops/proxops/libs/pvesim"
@@ -80,6 +81,10 @@ func TestPermissionsThatAreNone(t *testing.T) {
 		_ = wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_MALFORMED)
 		_, err = c.Version(t.Context())
 		_ = wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_MALFORMED)
+	}
+	p, err := permissions(json.RawMessage(`{"/vms":{"VM.Audit":1},"/vms/\n` + strings.Repeat("x", 300) + `":{}}`))
+	if _, missing := p.Check(); err != nil || len(missing) != 3 || strings.Contains(missing[2].Path, "\n") || len(missing[2].Path) > 260 {
+		t.Errorf("missing are %v, error %v", missing, err)
 	}
 	if _, err := permissions(json.RawMessage(`{"/":[]}`)); err == nil {
 		t.Error("a list of privileges is taken for an object")
