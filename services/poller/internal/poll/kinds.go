@@ -26,7 +26,10 @@ func (r *run) status(ctx context.Context, conn *pve.Conn) (pve.Status, error) {
 			"%s: this is %s, and the endpoint is %s", conn.Address(), named(got), named(want))
 	}
 	r.identity = got
-	return s, conn.CheckQuorum(s)
+	if !s.Quorate {
+		return s, conn.NoQuorum(s)
+	}
+	return s, nil
 }
 
 func named(i *proxopsv1.Identity) string {

@@ -20,7 +20,9 @@ func try(ctx context.Context, conn *pve.Conn, target *proxopsv1.Target, reply *p
 	status, err := conn.Status(ctx)
 	if err == nil {
 		reply.Identity, reply.Quorate, reply.Nodes = status.Identity, status.Quorate, bounded(status.Nodes())
-		err = conn.CheckQuorum(status)
+		if !status.Quorate {
+			err = conn.NoQuorum(status)
+		}
 	}
 	wrong, _ := errors.AsType[*pve.Error](err)
 	if err != nil && (wrong == nil || !answers(wrong)) {

@@ -33,11 +33,8 @@ func (c *Conn) Status(ctx context.Context) (Status, error) {
 	return s, c.explain(callStatus, err)
 }
 
-// CheckQuorum returns an *Error if the node is not one whose word counts.
-func (c *Conn) CheckQuorum(s Status) error {
-	if s.Quorate {
-		return nil
-	}
+// NoQuorum is that the node is not one whose word counts.
+func (c *Conn) NoQuorum(s Status) *Error {
 	return &Error{
 		Kind:   proxopsv1.ErrorKind_ERROR_KIND_QUORUM,
 		Text:   c.cluster.plain(fmt.Sprintf("%s: the node has no quorum in the cluster %q", c.address, s.Identity.GetName())),
