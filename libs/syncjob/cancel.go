@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -136,8 +137,11 @@ func skipPlanned(ctx context.Context, tx pgx.Tx, id int32, because string) error
 	if j.Schedule == nil || j.Scheduled == nil {
 		return nil
 	}
-	// A schedule that is gone has no next run.
-	if _, err := Plan(ctx, tx, *j.Schedule, *j.Scheduled); err != nil && fault.KindOf(err) != fault.NotFound {
+	after := *j.Scheduled
+	if now := time.Now(); now.After(after) { // it was overdue, and so may be those behind it
+		after = now
+	}
+	if _, err := Plan(ctx, tx, *j.Schedule, after); err != nil && fault.KindOf(err) != fault.NotFound { // a schedule that is gone has no next run
 		return err
 	}
 	return nil

@@ -26,7 +26,7 @@ func (l *lab) sync(status string) (id int32) {
 	l.t.Helper()
 	ctx := l.t.Context()
 	l.inTx(func(tx pgx.Tx) (err error) {
-		id, err = syncjob.Create(ctx, tx, syncjob.New{Name: "Nightly", Kinds: []string{"backup_routine", "replication"}, Endpoints: []int32{1}, UserID: new(int32(7)), UserName: "ada", RequestID: uuid.New()})
+		id, err = syncjob.Create(ctx, tx, syncjob.New{Name: "Nightly", Kinds: []string{"backup_routine", "replication"}, Endpoints: []int32{2}, UserID: new(int32(7)), UserName: "ada", RequestID: uuid.New()})
 		return err
 	})
 	if status == "pending" {
@@ -58,6 +58,7 @@ func (l *lab) cancel(id int32) {
 func (l *lab) syncs() {
 	l.t.Helper()
 	l.exec(`INSERT INTO users (id, username) VALUES (7, 'ada')`)
+	l.exec(`INSERT INTO endpoints (id, name, domain) VALUES (2, 'lab', 'lab.example.com')`)
 	for _, status := range []string{"completed", "errored", "running", "pending"} {
 		l.sync(status)
 	}
