@@ -124,7 +124,8 @@ func person(name string) string { return cmp.Or(name, "the shell") }
 
 // expand makes the parts of a job, and returns how many there are. Endpoints that were named and are disabled meanwhile have failed already.
 func expand(ctx context.Context, tx pgx.Tx, job int32) (int, error) {
-	// In a statement of its own: what is read in the next one is as it is under the locks. Shared, as jobs do not stand in each other's way.
+	// Whoever deletes or disables an endpoint settles its parts, and whoever ends a run of it has the next one begin for them: both have to see these.
+	// Locked in a statement of its own, as what is read in the next one is as it is under the locks; shared, as jobs need not wait for each other.
 	_, err := tx.Exec(ctx, `SELECT FROM endpoints e JOIN jobs j ON CASE WHEN cardinality(j.endpoint_ids) = 0 THEN e.enabled ELSE e.id = ANY (j.endpoint_ids) END
 		WHERE j.id = $1 ORDER BY e.id FOR SHARE OF e`, job)
 	if err != nil {
