@@ -123,6 +123,10 @@ func skipPlanned(ctx context.Context, tx pgx.Tx, id int32, schedule *int32, beca
 	if schedule == nil || at == nil {
 		return nil
 	}
-	_, err := Plan(ctx, tx, *schedule, *at)
+	after := *at
+	if now := time.Now(); now.After(after) { // it was overdue, and so may be those behind it
+		after = now
+	}
+	_, err := Plan(ctx, tx, *schedule, after)
 	return err
 }
