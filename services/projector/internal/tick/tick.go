@@ -1,4 +1,4 @@
-// Package tick writes the tasks that come by themselves to the stream TASKS, and never over what another instance wrote.
+// Package tick keeps what comes by itself in the stream TASKS, tasks and message schedules, and never writes over what another instance wrote.
 package tick
 
 import (
