@@ -80,7 +80,8 @@ type route struct {
 	res    *resource.Resource
 	list   bool
 	gate   gate
-	offers []offer // nil: JSON, and CSV of lists
+	needs  resource.Action // what gateModel demands; "": what the method stands for
+	offers []offer         // nil: JSON, and CSV of lists
 	handle func(context.Context, *request) (response, error)
 	doc    map[string]*openapi.Operation // what the OpenAPI document says of routes without a resource, by method
 

@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"cmp"
+
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
@@ -56,6 +58,6 @@ func (a *API) mayUse(q *request, rt *route) bool {
 	case rt.res == nil || !known:
 		return true
 	}
-	_, may := q.who.Scope(rt.res, action)
+	_, may := q.who.Scope(rt.res, cmp.Or(rt.needs, action))
 	return may
 }

@@ -62,7 +62,7 @@ func (a *API) objectRoute(r *resource.Resource) *route {
 	rt := &route{allow: objectMethods, res: r}
 	rt.restrict(r)
 	rt.handle = func(ctx context.Context, q *request) (response, error) {
-		id, err := strconv.ParseInt(q.object, 10, 64)
+		id, err := q.objectID()
 		if q.method == "OPTIONS" {
 			var methods []string
 			may, err := a.Store.May(ctx, r, q.actor(), resource.Change, id)
@@ -71,8 +71,8 @@ func (a *API) objectRoute(r *resource.Resource) *route {
 			}
 			return ok(r.Options(false, methods)), err
 		}
-		if err != nil && !strings.HasSuffix(err.Error(), strconv.ErrRange.Error()) {
-			return response{}, errNoPath
+		if err != nil {
+			return response{}, err
 		}
 		if q.method == "GET" || q.method == "HEAD" {
 			o, err := a.Store.Get(ctx, r, q.actor(), q.at, id, selection(q))

@@ -34,6 +34,12 @@ func (a *API) Handler() http.Handler {
 			a.mount(e, "/api/"+path+"/:object/", a.objectRoute(r))
 		}
 	}
+	for _, act := range a.actions() {
+		before, after := act.paths(a.Store.Set.Get(act.on))
+		for _, path := range before {
+			a.mount(e, path+":object"+after, a.actionRoute(act))
+		}
+	}
 	for path, rt := range a.services() {
 		a.mount(e, path, rt)
 	}
