@@ -17,7 +17,7 @@ import (
 )
 
 func endpoints(o Options) *resource.Resource {
-	hooks := resource.Hooks{BeforeAll: sealer(o.SiteKeys).beforeAll, BeforeDelete: forgetEndpoints}
+	hooks := resource.Hooks{Reach: holdSchedules, BeforeAll: sealer(o.SiteKeys).beforeAll, BeforeDelete: forgetEndpoints}
 	if o.EndpointsChanged != nil {
 		hooks.Committed = o.EndpointsChanged
 	}
@@ -180,8 +180,11 @@ func target(o *resource.Record) seal.Target {
 	}
 }
 
-// forgetEndpoints removes the sync state of endpoints that are deleted.
+// forgetEndpoints removes the sync state of endpoints that are deleted, and takes them out of schedules.
 func forgetEndpoints(ctx context.Context, d *resource.Deletion) error {
+	if err := leaveSchedules(ctx, d); err != nil {
+		return err
+	}
 	for _, table := range []string{"sync_states", "endpoint_states"} {
 		if _, err := d.Tx.Exec(ctx, "DELETE FROM "+table+" WHERE endpoint_id = ANY($1::bigint[])", d.IDs); err != nil {
 			return fmt.Errorf("delete %s of endpoints: %w", table, err)

@@ -28,14 +28,15 @@ import (
 )
 
 const (
-	routinesPath = "/api/plugins/proxbox/backup-routines/"
-	replsPath    = "/api/plugins/proxbox/replications/"
-	endpointPath = "/api/plugins/proxbox/endpoints/proxmox/"
-	nodesPath    = "/api/plugins/proxbox/nodes/"
-	storagePath  = "/api/plugins/proxbox/storage/"
-	clustersPath = "/api/virtualization/clusters/"
-	vmsPath      = "/api/virtualization/virtual-machines/"
-	tagsPath     = "/api/extras/tags/"
+	routinesPath  = "/api/plugins/proxbox/backup-routines/"
+	replsPath     = "/api/plugins/proxbox/replications/"
+	endpointPath  = "/api/plugins/proxbox/endpoints/proxmox/"
+	nodesPath     = "/api/plugins/proxbox/nodes/"
+	storagePath   = "/api/plugins/proxbox/storage/"
+	clustersPath  = "/api/virtualization/clusters/"
+	vmsPath       = "/api/virtualization/virtual-machines/"
+	tagsPath      = "/api/extras/tags/"
+	schedulesPath = "/api/plugins/proxbox/sync-schedules/"
 )
 
 // server is the API on a database of its own, with a superuser and a token.
@@ -46,7 +47,8 @@ type server struct {
 	api   *rest.API
 	token string
 	site  *seal.Opener
-	hints atomic.Int32
+	hints atomic.Int32 // about endpoints
+	jobs  atomic.Int32 // about jobs and schedules
 	log   *bytes.Buffer
 }
 
@@ -68,6 +70,7 @@ func serveOn(t *testing.T, pool *pgxpool.Pool) *server {
 		SiteKeys:         map[string]string{"default": s.site.PublicKey(), "remote": s.site.PublicKey()},
 		Peppers:          peppers,
 		EndpointsChanged: func(context.Context) { s.hints.Add(1) },
+		JobsChanged:      func(context.Context) { s.jobs.Add(1) },
 	})
 	if err != nil {
 		t.Fatal(err)

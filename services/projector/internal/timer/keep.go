@@ -13,12 +13,15 @@ import (
 	"github.com/proxops/proxops/services/projector/internal/wake"
 )
 
-// keep compares the message schedules with the database at the start, every minute, when a schedule or a job is new or changed, and when NATS is
-// back after an interruption.
+// keep compares the message schedules with the database at the start, every minute, when schedules, jobs or endpoints are new or changed, and when
+// NATS is back after an interruption. A schedule whose time passed before there could be a message for it begins its job at once.
 func (t *Timer) keep(ctx context.Context) error {
 	failing := false
-	return wake.Every(ctx, t.Bus, []string{subjects.ControlJobs}, t.Every, func(ctx context.Context, _ bool) time.Time {
-		err := t.Reconcile(ctx)
+	return wake.Every(ctx, t.Bus, []string{subjects.ControlJobs, subjects.ControlEndpoints}, t.Every, func(ctx context.Context, _ bool) time.Time {
+		passed, err := t.Reconcile(ctx)
+		for _, id := range passed {
+			_ = t.Tick(ctx, id) // what fails is late soon
+		}
 		if err != nil && ctx.Err() == nil && !failing { // when it begins, not at every attempt
 			t.Log.ErrorContext(ctx, "timers of sync schedules are not up to date", "err", err)
 		}
@@ -27,23 +30,23 @@ func (t *Timer) keep(ctx context.Context) error {
 	})
 }
 
-// Reconcile writes the message schedules that are missing or at another time, and removes those of schedules that do not run. It also makes streams
-// that are gone.
-func (t *Timer) Reconcile(ctx context.Context) error {
+// Reconcile writes the message schedules that are missing or at another time, and removes those of schedules that do not run. It returns the
+// schedules whose time has passed and for which no message waits. It also makes streams that are gone.
+func (t *Timer) Reconcile(ctx context.Context) (passed []int32, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	js := t.Bus.JetStream()
 	if err := tick.EnsureStreams(ctx, t.Bus, t.Log); err != nil {
-		return err
+		return nil, err
 	}
 	// The stream first: who reads the database later knows better what is wanted than whoever wrote what is there.
 	has, err := tick.Stored(ctx, js, subjects.AllTimers)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	wanted, err := store.New(t.Pool).TimerWanted(ctx)
 	if err != nil {
-		return fmt.Errorf("read when sync schedules run: %w", err)
+		return nil, fmt.Errorf("read when sync schedules run: %w", err)
 	}
 	batch := tick.NewBatch(js, len(wanted))
 	for _, row := range wanted {
@@ -51,23 +54,27 @@ func (t *Timer) Reconcile(ctx context.Context) error {
 		was := has[subject]
 		delete(has, subject)
 		at := whole(row.NextRun)
-		if !row.Ahead || was.Pattern == pattern(at) && was.Target == due && was.Rollup == jetstream.MsgRollupSubject {
+		there := was.Pattern == pattern(at) && was.Target == due && was.Rollup == jetstream.MsgRollupSubject
+		if !row.Ahead && !there {
+			passed = append(passed, row.ID)
+		}
+		if !row.Ahead || there {
 			continue
 		}
 		err := batch.Put(subject, nil, was.Sequence, jetstream.WithScheduleAt(at), jetstream.WithScheduleTarget(due), jetstream.WithScheduleRollup())
 		if err != nil {
-			return fmt.Errorf("write timers of sync schedules: %w", err)
+			return nil, fmt.Errorf("write timers of sync schedules: %w", err)
 		}
 	}
 	if err := batch.Wait(ctx, func() {}); err != nil {
-		return fmt.Errorf("write timers of sync schedules: %w", err)
+		return nil, fmt.Errorf("write timers of sync schedules: %w", err)
 	}
 	for subject := range has {
 		if err := tick.Purge(ctx, js, subject); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return passed, nil
 }
 
 // whole returns the first whole second that is not before a time: message schedules know no fractions, and one that fires too early is for nothing.

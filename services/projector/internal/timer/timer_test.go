@@ -213,7 +213,7 @@ func TestReconcileKeepsTheMessagesAsTheDatabaseWants(t *testing.T) {
 	timer := newTimer(pool, b)
 	check := func(want map[string]string) {
 		t.Helper()
-		if err := timer.Reconcile(t.Context()); err != nil {
+		if _, err := timer.Reconcile(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		got, err := timers(t, b)
@@ -255,6 +255,26 @@ func TestTimersFollowAHintAtOnce(t *testing.T) {
 			err = fmt.Errorf("timers are %v", got)
 		}
 		return err
+	})
+}
+
+// One that is meant to run now has no message that could wake anybody, and does not wait to be late.
+func TestAScheduleThatBeginsNowRunsAtTheHint(t *testing.T) {
+	t.Parallel()
+	pool, server := pgtest.New(t), natstest.Start(t)
+	b := natstest.Join(t, server, localnats.Projector)
+	run(t, &Timer{Pool: pool, Bus: b})
+	eventually(t, "stream", func() error { _, err := b.JetStream().Stream(t.Context(), subjects.StreamTasks); return err })
+	schedules(t, pool, time.Now().Add(-time.Hour), 1)
+	api := natstest.Join(t, server, localnats.API)
+	eventually(t, "job", func() error {
+		if err := api.Conn().Publish(subjects.ControlJobs, nil); err != nil {
+			return err
+		}
+		if n := number(t, pool, `SELECT count(*) FROM jobs WHERE status = 'pending'`); n != 1 {
+			return fmt.Errorf("%d jobs", n)
+		}
+		return nil
 	})
 }
 
