@@ -73,7 +73,7 @@ func (s *schedule) skip(ctx context.Context, tx pgx.Tx, due, now time.Time) erro
 // waiting locks the job of a schedule that waits to begin already and reads the same as another would, and returns it; zero if there is none. So there
 // is one such job at most, however long no poller is there.
 func (s *schedule) waiting(ctx context.Context, tx pgx.Tx) (job int32, err error) {
-	err = tx.QueryRow(ctx, `SELECT id FROM jobs WHERE schedule_id = $1 AND status = 'pending' AND kinds = $2::text[] AND endpoint_ids = $3::integer[] ORDER BY id LIMIT 1 FOR UPDATE`,
+	err = tx.QueryRow(ctx, `SELECT id FROM jobs WHERE schedule_id = $1 AND status = 'pending' AND kinds = $2::text[] AND endpoint_ids = $3::integer[] ORDER BY id LIMIT 1 FOR NO KEY UPDATE`,
 		s.id, s.kinds, s.endpoints).Scan(&job)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return 0, fmt.Errorf("look for a waiting job of sync schedule %d: %w", s.id, err)

@@ -24,6 +24,7 @@ import (
 	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
+	"github.com/proxops/proxops/services/projector/internal/syncs"
 )
 
 // Grace is how late a run may begin without having been missed.
@@ -36,6 +37,8 @@ type Timer struct {
 	Log  *slog.Logger
 	// Metrics is where runs are counted; nil: nowhere.
 	Metrics prometheus.Registerer
+	// Moved is told of jobs that began; nil: nobody is.
+	Moved func(context.Context, syncs.Moved)
 	// Every is how often the message schedules are compared with the database. Default one minute.
 	Every time.Duration
 	// Look is how often runs are looked for that no message announced. Default 5 s.
@@ -136,15 +139,12 @@ func (t *Timer) Tick(ctx context.Context, id int32) error {
 	}
 	t.ticks.WithLabelValues(string(did)).Inc()
 	t.Log.InfoContext(ctx, "run of a sync schedule", "schedule_id", id, "outcome", string(did), "job_id", job)
+	if did == syncjob.Began && t.Moved != nil {
+		t.Moved(ctx, syncs.Moved{Jobs: []int32{job}, Waiting: true})
+	}
+	// All instances write the message of the next run.
 	if err := t.Bus.Conn().Publish(subjects.ControlJobs, nil); err != nil {
-		t.Log.WarnContext(ctx, "hint about a new job was not sent", "subject", subjects.ControlJobs, "err", err)
+		t.Log.WarnContext(ctx, "hint about a job was not sent", "subject", subjects.ControlJobs, "err", err)
 	}
-	if did != syncjob.Began {
-		return nil
-	}
-	// A job without anything to do, as no endpoint is left that is enabled, has ended.
-	return postgres.InTx(ctx, t.Pool, func(tx pgx.Tx) error {
-		_, err := syncjob.Close(ctx, tx, []int32{job})
-		return err
-	})
+	return nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/proxops/proxops/libs/postgres"
 	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/proto-events/subjects"
+	"github.com/proxops/proxops/services/projector/internal/syncs"
 	"github.com/proxops/proxops/services/projector/internal/tick"
 )
 
@@ -308,7 +309,11 @@ func TestAJobWithNothingToDoHasEnded(t *testing.T) {
 	pool, b := pgtest.New(t), natstest.Connect(t)
 	schedules(t, pool, time.Now().Add(-time.Hour-10*time.Second), 1)
 	exec(t, pool, `UPDATE endpoints SET enabled = false`)
-	if err := newTimer(pool, b).Late(t.Context()); err != nil {
+	keeper := &syncs.Keeper{Pool: pool, Bus: b, Log: slog.New(slog.DiscardHandler)}
+	keeper.Prepare()
+	timer := newTimer(pool, b)
+	timer.Moved = keeper.Tell
+	if err := timer.Late(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var got string
