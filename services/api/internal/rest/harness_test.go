@@ -41,15 +41,15 @@ const (
 
 // server is the API on a database of its own, with a superuser and a token.
 type server struct {
-	t     *testing.T
-	pool  *pgxpool.Pool
-	http  *httptest.Server
-	api   *rest.API
-	token string
-	site  *seal.Opener
-	hints atomic.Int32 // about endpoints
-	jobs  atomic.Int32 // about jobs and schedules
-	log   *bytes.Buffer
+	t        *testing.T
+	pool     *pgxpool.Pool
+	http     *httptest.Server
+	api      *rest.API
+	token    string
+	site     *seal.Opener
+	hints    atomic.Int32 // about endpoints
+	jobHints atomic.Int32 // about jobs and schedules
+	log      *bytes.Buffer
 }
 
 var peppers = auth.Peppers{1: seal.Secret(strings.Repeat("pepper", 8))}
@@ -70,7 +70,7 @@ func serveOn(t *testing.T, pool *pgxpool.Pool) *server {
 		SiteKeys:         map[string]string{"default": s.site.PublicKey(), "remote": s.site.PublicKey()},
 		Peppers:          peppers,
 		EndpointsChanged: func(context.Context) { s.hints.Add(1) },
-		JobsChanged:      func(context.Context) { s.jobs.Add(1) },
+		JobsChanged:      func(context.Context) { s.jobHints.Add(1) },
 	})
 	if err != nil {
 		t.Fatal(err)
