@@ -26,8 +26,8 @@ func New(o Options) (*resource.Set, error) {
 	all := []*resource.Resource{
 		backupRoutines(), replications(), endpoints(o), nodes(), storages(), proxmoxClusters(), clusters(), virtualMachines(),
 		tags(), customFields(), choiceSets(),
-		users(), groups(), permissions(), tokens(o), syncSchedules(o),
-		objectChanges(words), journalEntries(words),
+		users(), groups(), permissions(), tokens(o),
+		syncJobs(), syncSchedules(o), objectChanges(words), journalEntries(words),
 	}
 	return resource.NewSet(append(all, objectTypes(words, all))...)
 }

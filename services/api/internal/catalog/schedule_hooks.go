@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -17,12 +16,9 @@ import (
 // ErrEnqueue refuses those who may not start jobs.
 var ErrEnqueue = fault.Wrap(fault.Denied, resource.Detail("You do not have permission to enqueue sync jobs."), "check permissions")
 
-// jobType stands for the resource of jobs where permissions are asked for.
-var jobType = &resource.Resource{Name: "jobs", Type: change.Job}
-
 // MayEnqueue returns ErrEnqueue for who may not start jobs.
-func MayEnqueue(actor resource.Actor) error {
-	if _, err := actor.Scope(jobType, resource.Add); err != nil {
+func MayEnqueue(set *resource.Set, actor resource.Actor) error {
+	if _, err := actor.Scope(set.Get(Jobs), resource.Add); err != nil {
 		return ErrEnqueue
 	}
 	return nil
@@ -30,7 +26,7 @@ func MayEnqueue(actor resource.Actor) error {
 
 // checkSchedules notes who makes schedules, and refuses those that would never run, or that sync what their writer may not.
 func checkSchedules(ctx context.Context, tx pgx.Tx, all []*resource.Write) error {
-	if err := MayEnqueue(all[0].Actor); err != nil {
+	if err := MayEnqueue(all[0].Set(), all[0].Actor); err != nil {
 		return err
 	}
 	now := time.Now()
