@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -302,6 +303,11 @@ func TestRequestGetsTheAnswerOrTheFault(t *testing.T) {
 	err := b.Request(t.Context(), subject, wrapperspb.String("x"), out)
 	if fault.KindOf(err) != fault.Unavailable || err.Error() != fmt.Sprintf("request %s: no projector is connected to NATS at nats://%s: nats: no responders available for request", subject, b.Conn().ConnectedAddr()) {
 		t.Errorf("without a responder: %v", err)
+	}
+	for subject, who := range map[string]string{subjects.Report("default"): "projector", subjects.Probe("default"): "poller", "proxops.v1.else": "service that answers it"} {
+		if err := b.Request(t.Context(), subject, wrapperspb.String("x"), out); err == nil || !strings.Contains(err.Error(), ": no "+who+" is connected") {
+			t.Errorf("%s without a responder: %v", subject, err)
+		}
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())

@@ -58,8 +58,11 @@ func (b *Bus) Request(ctx context.Context, subject string, in, out proto.Message
 
 // responder names the service that answers a subject.
 func responder(subject string) string {
-	if strings.HasPrefix(subject, "proxops.v1.rpc.claim.") || strings.HasPrefix(subject, "proxops.v1.rpc.report.") {
+	switch {
+	case strings.HasPrefix(subject, "proxops.v1.rpc.claim."), strings.HasPrefix(subject, "proxops.v1.rpc.report."):
 		return "projector"
+	case strings.HasPrefix(subject, "proxops.v1.rpc.probe."):
+		return "poller"
 	}
 	return "service that answers it"
 }

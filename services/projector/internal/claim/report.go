@@ -60,6 +60,9 @@ func report(ctx context.Context, q *store.Queries, site string, r *proxopsv1.Run
 	if err != nil {
 		return false, fmt.Errorf("read the sync states: %w", err)
 	}
+	if err := noteOther(ctx, q, id, state, r); err != nil {
+		return false, err
+	}
 	failed := 0
 	for _, k := range r.GetKinds() {
 		token := subjects.KindToken(k.GetKind())
