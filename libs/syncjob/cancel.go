@@ -56,7 +56,7 @@ func cancel(ctx context.Context, tx pgx.Tx, id int32, because string) (c Cancell
 	if c.Stopped, err = fence(ctx, tx, id); err != nil {
 		return c, err
 	}
-	if err := tx.QueryRow(ctx, `SELECT status FROM jobs WHERE id = $1 FOR UPDATE`, id).Scan(&status); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT status FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, id).Scan(&status); err != nil {
 		return c, err
 	}
 	switch status {

@@ -16,14 +16,20 @@ const (
 	maxTold  = 5
 )
 
-// Close ends those of the jobs that are under way and have no open part, with an event for each, and returns their ids. It belongs into a
-// transaction after the one that settled a part: of two that settle the last parts at once, neither sees the other's.
-func Close(ctx context.Context, tx pgx.Tx, ids []int32) ([]int32, error) {
+// Ended is a job that ended.
+type Ended struct {
+	ID            int32
+	Status, Error string
+}
+
+// Close ends those of the jobs that are under way and have no open part, with an event for each, and returns them. It belongs into a transaction
+// after the one that settled a part: of two that settle the last parts at once, neither sees the other's.
+func Close(ctx context.Context, tx pgx.Tx, ids []int32) ([]Ended, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	rows, err := tx.Query(ctx, `SELECT `+columns+` FROM jobs j WHERE j.id = ANY ($1::integer[]) AND j.status IN ('pending', 'running')
-		AND NOT EXISTS (SELECT FROM job_parts p WHERE p.job_id = j.id AND p.status IN ('pending', 'running')) ORDER BY j.id FOR UPDATE`, ids)
+		AND NOT EXISTS (SELECT FROM job_parts p WHERE p.job_id = j.id AND p.status IN ('pending', 'running')) ORDER BY j.id FOR NO KEY UPDATE`, ids)
 	if err != nil {
 		return nil, fmt.Errorf("look for sync jobs that are done: %w", err)
 	}
@@ -32,13 +38,13 @@ func Close(ctx context.Context, tx pgx.Tx, ids []int32) ([]int32, error) {
 		return nil, fmt.Errorf("look for sync jobs that are done: %w", err)
 	}
 	before := make(map[int32]state, len(jobs))
-	var ended []int32
+	var ended []Ended
 	for _, j := range jobs {
 		before[j.id] = j.state
 		if err := j.end(ctx, tx); err != nil {
 			return nil, fmt.Errorf("end sync job %d: %w", j.id, err)
 		}
-		ended = append(ended, j.id)
+		ended = append(ended, Ended{j.id, j.Status, j.Error})
 	}
 	return ended, record(ctx, tx, jobs, before)
 }

@@ -76,7 +76,7 @@ func Started(ctx context.Context, tx pgx.Tx, ids []int32) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := tx.Query(ctx, `WITH locked AS (SELECT id FROM jobs WHERE id = ANY ($1::integer[]) AND status = 'pending' ORDER BY id FOR UPDATE)
+	rows, err := tx.Query(ctx, `WITH locked AS (SELECT id FROM jobs WHERE id = ANY ($1::integer[]) AND status = 'pending' ORDER BY id FOR NO KEY UPDATE)
 		UPDATE jobs j SET status = 'running', started = clock_timestamp(), version = version + 1 FROM locked l WHERE j.id = l.id AND j.status = 'pending' RETURNING `+columns, ids)
 	if err != nil {
 		return fmt.Errorf("begin sync jobs: %w", err)
