@@ -56,6 +56,9 @@ func (b *Bus) Request(ctx context.Context, subject string, in, out proto.Message
 	return Decode(reply.Data, out)
 }
 
+// Unattended says of an error of Request that nobody is connected who answers the subject.
+func Unattended(err error) bool { return errors.Is(err, nats.ErrNoResponders) }
+
 // responder names the service that answers a subject.
 func responder(subject string) string {
 	switch {

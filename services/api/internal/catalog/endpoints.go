@@ -17,7 +17,7 @@ import (
 )
 
 func endpoints(o Options) *resource.Resource {
-	hooks := resource.Hooks{BeforeAll: sealer(o.SiteKeys).beforeAll, BeforeDelete: forgetEndpoints}
+	hooks := resource.Hooks{BeforeAll: sealer(o.SiteKeys).beforeAll, AfterAll: forgetOther, BeforeDelete: forgetEndpoints}
 	if o.EndpointsChanged != nil {
 		hooks.Committed = o.EndpointsChanged
 	}
@@ -74,7 +74,7 @@ var syncState = func() string {
 			` FROM (SELECT 1) one LEFT JOIN sync_states s ON s.endpoint_id = {t}.id AND s.kind = '` + name + `')`
 	}
 	return `(SELECT json_build_object(` + strings.Join([]string{kind("backup_routine"), kind("replication"), kind("inventory")}, ", ") +
-		`, 'cluster_name', coalesce(es.cluster_name, ''), 'pve_version', coalesce(es.pve_version, ''), 'time_zone', coalesce(es.time_zone, ''), 'failures', coalesce(es.failures, 0), 'next_attempt', ` +
+		`, 'cluster_name', coalesce(es.cluster_name, ''), 'standalone', coalesce(es.standalone, false), 'other_cluster', ` + otherCluster(stamp) + `, 'pve_version', coalesce(es.pve_version, ''), 'time_zone', coalesce(es.time_zone, ''), 'failures', coalesce(es.failures, 0), 'next_attempt', ` +
 		stamp("es.next_attempt_at") + `) FROM (SELECT 1) one LEFT JOIN endpoint_states es ON es.endpoint_id = {t}.id)`
 }()
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/libs/seal"
+	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/openapi"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -38,11 +39,17 @@ type Authenticator interface {
 type API struct {
 	Store   *resource.Store
 	Auth    Authenticator
+	Prober  Prober
 	Log     *slog.Logger
 	Proxies []netip.Prefix // whose X-Forwarded headers are believed
 	Version string         // of the product, as /api/status/ tells it
 	// Open lets those who are not logged in read what needs no permission, and the object types that may be viewed without one.
 	Open bool
+
+	// JobsChanged is called after the commit of requests that made or changed sync jobs, and RunsStopped with the runs that need not go on. They must not
+	// fail: they are hints. Nil: nobody cares.
+	JobsChanged func(ctx context.Context)
+	RunsStopped func(ctx context.Context, stopped []syncjob.Run)
 
 	exports  func(context.Context) (done func(), err error)
 	document func() (*document, error)

@@ -88,15 +88,16 @@ func operationAt(method, path string) *openapi3.Operation {
 	if item := contract.doc.Paths.Value(path); item != nil {
 		return item.GetOperation(method)
 	}
-	list, id := path, ""
-	if i := strings.LastIndexByte(strings.TrimSuffix(path, "/"), '/'); i > 0 && strings.HasSuffix(path, "/") {
-		list, id = path[:i+1], path[i+1:len(path)-1]
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if _, err := strconv.Atoi(part); err == nil {
+			parts[i] = "{id}"
+		}
 	}
-	item := contract.doc.Paths.Value(list + "{id}/")
-	if _, err := strconv.Atoi(id); item == nil || err != nil {
-		return nil
+	if item := contract.doc.Paths.Value(strings.Join(parts, "/")); item != nil {
+		return item.GetOperation(method)
 	}
-	return item.GetOperation(method)
+	return nil
 }
 
 // undescribed returns the paths of keys that a schema with named properties does not name.

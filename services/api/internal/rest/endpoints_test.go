@@ -152,7 +152,7 @@ func TestEndpointsAreChecked(t *testing.T) {
 	never := `{"status":"never","since":null,"last_seen":null,"last_attempt":null,"error_kind":"","error":"","remedy":"","missing_privilege":"","object_count":0,"warnings":[]}`
 	want := fmt.Sprintf(`{"id":1,"url":"%s%s1/","display":"e (2001:db8::1)","name":"e","domain":"","ip_address":"2001:db8::1","port":8006,"username":"","token_name":"","verify_ssl":true,`+
 		`"fingerprints":[],"ca_certificate":"","enabled":true,"poll_interval":60,"time_zone":"","site":"default","has_credentials":false,`+
-		`"sync_state":{"backup_routine":%s,"replication":%s,"inventory":%s,"cluster_name":"","pve_version":"","time_zone":"","failures":0,"next_attempt":null},"tags":[],"custom_fields":{},`,
+		`"sync_state":{"backup_routine":%s,"replication":%s,"inventory":%s,"cluster_name":"","standalone":false,"other_cluster":null,"pve_version":"","time_zone":"","failures":0,"next_attempt":null},"tags":[],"custom_fields":{},`,
 		s.http.URL, endpointPath, never, never, never)
 	if !strings.HasPrefix(a.body, want) {
 		t.Errorf("got  %s\nwant %s", a.body, want)

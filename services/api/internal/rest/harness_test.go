@@ -40,14 +40,15 @@ const (
 
 // server is the API on a database of its own, with a superuser and a token.
 type server struct {
-	t     *testing.T
-	pool  *pgxpool.Pool
-	http  *httptest.Server
-	api   *rest.API
-	token string
-	site  *seal.Opener
-	hints atomic.Int32
-	log   *bytes.Buffer
+	t        *testing.T
+	pool     *pgxpool.Pool
+	http     *httptest.Server
+	api      *rest.API
+	token    string
+	site     *seal.Opener
+	hints    atomic.Int32
+	jobHints atomic.Int32 // hints about sync jobs
+	log      *bytes.Buffer
 }
 
 var peppers = auth.Peppers{1: seal.Secret(strings.Repeat("pepper", 8))}
@@ -77,6 +78,7 @@ func serveOn(t *testing.T, pool *pgxpool.Pool) *server {
 		Store: &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: 50, Max: 1000}},
 		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: peppers, Log: log},
 		Log:   log, Version: "test", Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+		JobsChanged: func(context.Context) { s.jobHints.Add(1) },
 	}
 	s.http = httptest.NewServer(s.api.Handler())
 	t.Cleanup(s.http.Close)
