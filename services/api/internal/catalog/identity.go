@@ -9,11 +9,6 @@ import (
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
-// otherCluster is which cluster answered last instead of the one that an endpoint is, null if none did: a person may accept it. stamp writes a time.
-func otherCluster(stamp func(column string) string) string {
-	return `CASE WHEN es.other_name <> '' THEN json_build_object('name', es.other_name, 'standalone', es.other_standalone, 'seen', ` + stamp("es.other_seen") + `) END`
-}
-
 // forgetOther forgets which cluster answered at an address that an endpoint has no more: it is not what a person could accept now.
 func forgetOther(ctx context.Context, tx pgx.Tx, all []*resource.Write) error {
 	var ids []int64

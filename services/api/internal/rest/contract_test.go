@@ -88,16 +88,23 @@ func operationAt(method, path string) *openapi3.Operation {
 	if item := contract.doc.Paths.Value(path); item != nil {
 		return item.GetOperation(method)
 	}
-	parts := strings.Split(path, "/")
-	for i, part := range parts {
-		if _, err := strconv.Atoi(part); err == nil {
-			parts[i] = "{id}"
+	for documented, item := range contract.doc.Paths.Map() { // actions of an object
+		before, after, there := strings.Cut(documented, "{id}")
+		id, begins := strings.CutPrefix(path, before)
+		id, ends := strings.CutSuffix(id, after)
+		if _, err := strconv.Atoi(id); there && begins && ends && after != "/" && err == nil {
+			return item.GetOperation(method)
 		}
 	}
-	if item := contract.doc.Paths.Value(strings.Join(parts, "/")); item != nil {
-		return item.GetOperation(method)
+	list, id := path, ""
+	if i := strings.LastIndexByte(strings.TrimSuffix(path, "/"), '/'); i > 0 && strings.HasSuffix(path, "/") {
+		list, id = path[:i+1], path[i+1:len(path)-1]
 	}
-	return nil
+	item := contract.doc.Paths.Value(list + "{id}/")
+	if _, err := strconv.Atoi(id); item == nil || err != nil {
+		return nil
+	}
+	return item.GetOperation(method)
 }
 
 // undescribed returns the paths of keys that a schema with named properties does not name.

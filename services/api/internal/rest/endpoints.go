@@ -56,7 +56,7 @@ func (a *API) acceptAction() action {
 	return action{
 		on: catalog.Endpoints, name: "accept-identity", needs: permission{to: resource.Change},
 		doc: &openapi.Operation{
-			Verb: "create", Request: openapi.Ref("EndpointAcceptIdentityRequest"), Answer: openapi.Ref("ProxmoxEndpoint"),
+			Verb: "create", Request: openapi.Ref("EndpointAcceptIdentityRequest"), Answer: openapi.Ref("ProxmoxEndpoint"), Headers: []string{"ETag"},
 			Errors: []int{400, 408, 409, 412, 413, 415}, Parameters: openapi.WriteParameters(),
 			Description: "Make the cluster that answered last, instead of the one that the endpoint was so far, the one that it is. What reads the endpoint meanwhile is stopped. " +
 				"409 if no other cluster answered, or not the one that is meant.",
@@ -68,7 +68,7 @@ func (a *API) acceptAction() action {
 func (a *API) accept(ctx context.Context, q *request, id int64) (response, error) {
 	req := resource.Request{At: q.at, Actor: q.actor(), Partial: true, IfMatch: q.http.Header.Get("If-Match"), Select: selection(q)}
 	var wanted identity.Acceptance
-	body, err := readBody(q.w, q.http)
+	body, err := moderate.read(q.w, q.http)
 	if err == nil {
 		var values map[string]any
 		var message string
@@ -91,9 +91,7 @@ func (a *API) accept(ctx context.Context, q *request, id int64) (response, error
 	if a.RunsStopped != nil {
 		a.RunsStopped(ctx, stopped)
 	}
-	if a.JobsChanged != nil {
-		a.JobsChanged(ctx)
-	}
+	a.jobsChanged(ctx)
 	return tagged(http.StatusOK, o), nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/proxops/proxops/libs/obs"
 	"github.com/proxops/proxops/libs/pgtest"
 	"github.com/proxops/proxops/libs/seal"
+	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -36,19 +37,22 @@ const (
 	clustersPath = "/api/virtualization/clusters/"
 	vmsPath      = "/api/virtualization/virtual-machines/"
 	tagsPath     = "/api/extras/tags/"
+	syncJobsPath = "/api/core/jobs/"
 )
 
 // server is the API on a database of its own, with a superuser and a token.
 type server struct {
-	t        *testing.T
-	pool     *pgxpool.Pool
-	http     *httptest.Server
-	api      *rest.API
-	token    string
-	site     *seal.Opener
-	hints    atomic.Int32
-	jobHints atomic.Int32 // hints about sync jobs
-	log      *bytes.Buffer
+	t     *testing.T
+	pool  *pgxpool.Pool
+	http  *httptest.Server
+	api   *rest.API
+	token string
+	site  *seal.Opener
+	hints atomic.Int32
+	log   *bytes.Buffer
+
+	jobHints  atomic.Int32 // that sync jobs changed
+	cancelled []string     // what was told of cancelled jobs
 }
 
 var peppers = auth.Peppers{1: seal.Secret(strings.Repeat("pepper", 8))}
@@ -79,6 +83,9 @@ func serveOn(t *testing.T, pool *pgxpool.Pool) *server {
 		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: peppers, Log: log},
 		Log:   log, Version: "test", Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 		JobsChanged: func(context.Context) { s.jobHints.Add(1) },
+		JobCancelled: func(_ context.Context, job int32, stopped []syncjob.Run) {
+			s.cancelled = append(s.cancelled, fmt.Sprint(job, stopped))
+		},
 	}
 	s.http = httptest.NewServer(s.api.Handler())
 	t.Cleanup(s.http.Close)
