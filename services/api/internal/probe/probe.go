@@ -75,6 +75,9 @@ func (p *Prober) unanswered(ctx context.Context, e store.EndpointConnectionRow, 
 	case errors.Is(err, context.DeadlineExceeded):
 		return refuse(fault.Unavailable, "The poller of site %s that was to try endpoint %s did not answer within %s. Look at its log, and try again.", e.Site, e.Name, p.Timeout)
 	}
+	if answer, ok := errors.AsType[bus.Answered](err); ok && fault.KindOf(err) == fault.Unavailable {
+		return refuse(fault.Unavailable, "Endpoint %s was not tried: %s.", e.Name, answer)
+	}
 	p.Log.ErrorContext(ctx, "endpoint was not tried", "endpoint", e.Name, "site", e.Site, "err", err)
 	return refuse(fault.Unavailable, "Endpoint %s was not tried: NATS or the poller of site %s refused the request. Look at the log of the api for the reason, and try again.", e.Name, e.Site)
 }

@@ -1,6 +1,10 @@
 package resource
 
-import "github.com/getkin/kin-openapi/openapi3"
+import (
+	"maps"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
 
 // Inputs are what a request says that does something else than to write the fields of an object. Their kinds are of those that need no database.
 type Inputs []Field
@@ -21,9 +25,7 @@ func (list Inputs) Schema() *openapi3.Schema {
 			s.Required = append(s.Required, f.Name)
 		}
 	}
-	for name, further := range r.further() {
-		s.Properties[name] = further
-	}
+	maps.Copy(s.Properties, r.further())
 	return s
 }
 

@@ -93,7 +93,7 @@ func TestAcceptedJobsAreKeptUntilTheNextReadingDecides(t *testing.T) {
 	if err := r.pool.QueryRow(t.Context(), rows).Scan(&after); err != nil || after != jobs {
 		t.Errorf("jobs changed: %v\n%s\n%s", err, jobs, after)
 	}
-	changes := r.server.changes(3, r.prod)
+	changes := r.changes(3, r.prod)
 	last := changes[len(changes)-1]
 	if got := fmt.Sprint(last.Action, last.Changed, last.User, last.Message, last.Queued); len(changes) != 2 || got != "update[cluster_identity]adminticket 4137false" {
 		t.Errorf("%d changes, the last: %s", len(changes), got)
@@ -127,7 +127,7 @@ func TestAcceptedJobsBecomeStaleAtOnce(t *testing.T) {
 		if got := fmt.Sprint(o["status"].(map[string]any)["value"], " ", o["stale_since"] != nil, " ", o["next_run"], " ", o["last_seen"], " ", o["version"]); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
-		rows := r.server.changes(c.kind, c.id)
+		rows := r.changes(c.kind, c.id)
 		last := rows[len(rows)-1]
 		changed := "next_run status"
 		if c.kind == 2 {
@@ -140,7 +140,7 @@ func TestAcceptedJobsBecomeStaleAtOnce(t *testing.T) {
 			t.Errorf("%s: states %v, %v", name, last.Pre, last.Post)
 		}
 	}
-	if n := len(r.server.changes(1, r.gone)); n != 1 {
+	if n := len(r.changes(1, r.gone)); n != 1 {
 		t.Errorf("what was stale has %d changes", n)
 	}
 	if n := r.exec("SELECT count(*) FROM backup_routines WHERE status = 'active' AND endpoint_id = $1", r.lab); n != 1 {
@@ -152,7 +152,7 @@ func TestAcceptedJobsBecomeStaleAtOnce(t *testing.T) {
 	if n := r.exec("SELECT count(DISTINCT request_id) FROM changes WHERE message = 'by form' AND cause = 'api' AND user_id IS NOT NULL"); n != 1 {
 		t.Errorf("the changes are of %d requests", n)
 	}
-	rows := r.server.changes(3, r.prod)
+	rows := r.changes(3, r.prod)
 	if last := rows[len(rows)-1]; last.Post["cluster_identity"] != "standalone host pve1" {
 		t.Errorf("the endpoint became %v", last.Post)
 	}

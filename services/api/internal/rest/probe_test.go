@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -30,7 +31,7 @@ type site struct {
 	poller *bus.Bus
 	asked  atomic.Pointer[proxopsv1.ProbeRequest]
 	sees   atomic.Pointer[proxopsv1.ProbeReply] // nil: it never answers
-	fault  atomic.Bool                          // it answers that it cannot
+	fault  atomic.Value                         // the kind of fault with which it answers, if any
 }
 
 // connected serves with a prober, and with a poller that answers if there is one.
@@ -65,10 +66,11 @@ func connected(t *testing.T, poller bool) *site {
 			if seen := s.sees.Load(); seen != nil {
 				m.Data, _ = bus.Encode(seen)
 			}
-			if s.fault.Load() {
-				m.Header, m.Data = map[string][]string{"Proxops-Fault": {"internal"}, "Proxops-Error": {"inner reason"}}, nil
+			kind, refuses := s.fault.Load().(string)
+			if refuses {
+				m.Header, m.Data = map[string][]string{"Proxops-Fault": {kind}, "Proxops-Error": {"the " + kind + " reason"}}, nil
 			}
-			if m.Subject = m.Reply; s.fault.Load() || s.sees.Load() != nil {
+			if m.Subject = m.Reply; refuses || s.sees.Load() != nil {
 				err = errors.Join(err, s.poller.Conn().PublishMsg(m))
 			}
 			if err != nil {
@@ -87,9 +89,7 @@ func (s *site) endpoint(more map[string]any) int {
 		"name": "prod", "domain": "pve.example.com", "ip_address": "192.0.2.7", "port": 8007, "username": "proxops@pve", "token_name": "reader", "token_value": planted,
 		"fingerprints": []string{strings.Repeat("AB", 32)}, "enabled": false, "poll_interval": 0,
 	}
-	for name, v := range more {
-		fields[name] = v
-	}
+	maps.Copy(fields, more)
 	return s.make(endpointPath, fields)
 }
 
@@ -141,7 +141,7 @@ func TestATestSaysWhatAPollerSawAndChangesNothing(t *testing.T) {
 		`"privileges":["/ Sys.Audit","/vms VM.Audit"],"missing_privileges":[],"error":null,"grant":"","poller":"host-1","requests":4,"duration_ms":1234}`)
 	asked := s.asked.Load()
 	target := asked.GetTarget()
-	opened, err := s.server.site.Open(asked.GetSealedCredentials(), seal.Target{
+	opened, err := s.site.Open(asked.GetSealedCredentials(), seal.Target{
 		Hosts: target.GetHosts(), Port: int(target.GetPort()), User: target.GetUsername(), TokenName: target.GetTokenName(), VerifyTLS: target.GetVerifyTls(),
 		Fingerprints: target.GetFingerprints(), CA: target.GetCaCertificate(),
 	})
@@ -224,12 +224,17 @@ func TestATestThatNobodyCanDoSaysWhatToDo(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	s.api.Prober.(*probe.Prober).Timeout = 10 * time.Second
-	s.fault.Store(true)
+	s.fault.Store("unavailable")
+	got = s.refused(id)
+	if want := `{"detail":"Endpoint prod was not tried: the unavailable reason."}`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	s.fault.Store("internal")
 	got = s.refused(id)
 	if want := `{"detail":"Endpoint prod was not tried: NATS or the poller of site default refused the request. Look at the log of the api for the reason, and try again."}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if !strings.Contains(s.log.String(), "inner reason") {
+	if !strings.Contains(s.log.String(), "the internal reason") {
 		t.Errorf("the log does not have the reason: %s", s.log)
 	}
 }
