@@ -105,10 +105,8 @@ func fence(ctx context.Context, tx pgx.Tx, id int32) ([]Run, error) {
 	for i, r := range runs {
 		endpoints[i] = r.Endpoint
 	}
-	_, err = tx.Exec(ctx, `UPDATE job_parts SET status = 'pending', generation = NULL, queued = NULL, started = NULL, attempts = greatest(attempts - 1, 0)
-		WHERE endpoint_id = ANY ($2::integer[]) AND status = 'running' AND job_id <> $1`, id, endpoints)
-	if err != nil {
-		return nil, fmt.Errorf("have other jobs wait for another run: %w", err)
+	if err := requeue(ctx, tx, endpoints, id); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(runs, func(a, b Run) int { return cmp.Compare(a.Endpoint, b.Endpoint) })
 	return runs, nil

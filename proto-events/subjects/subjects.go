@@ -168,3 +168,11 @@ func ParseKind(token string) proxopsv1.Kind {
 	}
 	return proxopsv1.Kind_KIND_UNSPECIFIED
 }
+
+// ErrorToken is a kind of error as tables, metrics and REST spell it: connect, permission; internal for what no sender named.
+func ErrorToken(k proxopsv1.ErrorKind) string {
+	if k == proxopsv1.ErrorKind_ERROR_KIND_UNSPECIFIED {
+		k = proxopsv1.ErrorKind_ERROR_KIND_INTERNAL
+	}
+	return strings.ToLower(strings.TrimPrefix(k.String(), "ERROR_KIND_"))
+}

@@ -25,6 +25,7 @@ import (
 	"github.com/proxops/proxops/services/api/admin"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/catalog"
+	"github.com/proxops/proxops/services/api/internal/probe"
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/rest"
 	"github.com/proxops/proxops/services/api/internal/store"
@@ -140,12 +141,16 @@ func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, log *slog.Logger) (*rest
 		return nil, err
 	}
 	return &rest.API{
-		Store: &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: c.PageSize, Max: c.MaxPageSize}},
-		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
-		Log:   log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
-		JobsChanged: hints.jobsChanged, JobCancelled: hints.jobCancelled,
+		Store:  &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: c.PageSize, Max: c.MaxPageSize}},
+		Auth:   &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
+		Prober: &probe.Prober{Queries: store.New(pool), Bus: b, Log: log, Timeout: probeTimeout},
+		Log:    log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
+		JobsChanged: hints.jobsChanged, JobCancelled: hints.jobCancelled, RunsStopped: hints.runsStopped,
 	}, nil
 }
+
+// probeTimeout is how long a poller may take to try a connection.
+const probeTimeout = 30 * time.Second
 
 // withDefaults fills in what kong would, for those who make a Config by hand.
 func (c Config) withDefaults() Config {

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/proxops/proxops/libs/clusterid"
 	"github.com/proxops/proxops/proto-events/digest"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/services/poller/internal/pve"
@@ -20,12 +21,11 @@ func (r *run) status(ctx context.Context, conn *pve.Conn) (pve.Status, error) {
 		return s, err
 	}
 	want, got := r.claim.GetIdentity(), s.Identity
+	r.identity = got // also when it is another one: a person may accept it
 	if want != nil && (want.GetName() != got.GetName() || want.GetStandalone() != got.GetStandalone()) {
 		return s, failed(proxopsv1.ErrorKind_ERROR_KIND_IDENTITY,
-			"Check the addresses of the endpoint. If its cluster was renamed, joined or replaced on purpose, create a new endpoint for it.",
-			"%s: this is %s, and the endpoint is %s", conn.Address(), named(got), named(want))
+			clusterid.Remedy(r.endpoint), "%s: this is %s, and the endpoint is %s", conn.Address(), named(got), named(want))
 	}
-	r.identity = got
 	if !s.Quorate {
 		return s, conn.NoQuorum(s)
 	}
