@@ -2,6 +2,7 @@ package live
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +37,8 @@ type world struct {
 	bus  *bus.Bus // of the one who publishes
 
 	mu   sync.Mutex
-	sent []published // by sequence, from 1 on
+	sent []published  // by sequence, from 1 on
+	long atomic.Int32 // bytes of an event, more or less
 }
 
 // published is an event in the stream.
@@ -108,7 +111,7 @@ func (w *world) publish(endpoint int, kind, what string, objects ...int) {
 	first := len(w.sent) + 1
 	for _, object := range objects {
 		n := len(w.sent) + 1
-		w.sent = append(w.sent, published{fmt.Sprintf("proxops.v1.event.%d.%s.%d", endpoint, kind, object), "proxops." + kind + "." + what + ".v1", int64(1000 + n)})
+		w.sent = append(w.sent, published{fmt.Sprintf("proxops.v1.event.%d.%s.%d", endpoint, strings.ReplaceAll(kind, " ", "_"), object), "proxops." + kind + "." + what + ".v1", int64(1000 + n)})
 	}
 	w.exec(`INSERT INTO event_positions (position, change_id) SELECT n, 1000 + n FROM generate_series($1::integer, $2::integer) n`, first, len(w.sent))
 	w.exec(`UPDATE relay_state SET last_position = $1`, len(w.sent))
@@ -121,7 +124,7 @@ func (w *world) fill(first, last int) {
 	w.t.Helper()
 	for n := first; n <= last; n++ {
 		e := w.sent[n-1]
-		m := &nats.Msg{Subject: e.subject, Data: e.data(n)}
+		m := &nats.Msg{Subject: e.subject, Data: append(e.data(n), bytes.Repeat([]byte{' '}, int(w.long.Load()))...)}
 		w.eventually("event "+strconv.Itoa(n), func() error {
 			_, err := w.bus.JetStream().PublishMsg(w.t.Context(), m, jetstream.WithExpectLastSequence(uint64(n-1)), jetstream.WithRetryAttempts(0))
 			if bus.WrongLastSequence(err) { // it was stored, and the acknowledgement lost
