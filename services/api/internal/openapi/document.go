@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -86,6 +87,7 @@ func Render(doc *openapi3.T) (asJSON, asYAML []byte, err error) {
 // operationID names an operation as NetBox does: the path below /api/ in words, and what is done.
 func operationID(path, verb string) string {
 	words := strings.FieldsFunc(strings.ReplaceAll(strings.TrimPrefix(path, "/api/"), "-", "_"), func(c rune) bool { return c == '/' })
+	words = slices.DeleteFunc(words, func(word string) bool { return word[0] == '{' })
 	if len(words) == 0 {
 		words = []string{"root"}
 	}

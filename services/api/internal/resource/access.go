@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -104,4 +105,31 @@ func (s *Store) May(ctx context.Context, r *Resource, actor Actor, action Action
 		return false, fmt.Errorf("check permission to %s %s %d: %w", action, r.Name, id, err)
 	}
 	return may, nil
+}
+
+// Admit says whether the actor may do something to the object with this id. The error is fault.NotFound if they may not view it, else ErrForbidden. An
+// object that they may view may still be gone a moment later.
+func (s *Store) Admit(ctx context.Context, r *Resource, actor Actor, action Action, id int64) error {
+	view, err := actor.Scope(r, View)
+	if err != nil {
+		return r.NotFound()
+	}
+	to, err := actor.Scope(r, action)
+	if err != nil {
+		return err
+	}
+	q := query{r: r}
+	q.cond("t.id = " + q.arg(id) + "::bigint")
+	q.within(view)
+	var may bool
+	err = s.Pool.QueryRow(ctx, "SELECT coalesce("+to.sql(r, "t", q.arg)+", false) FROM "+r.Table+" t"+q.whereSQL(), q.args...).Scan(&may)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return r.NotFound()
+	case err != nil:
+		return fmt.Errorf("check permission to %s %s %d: %w", action, r.Name, id, err)
+	case !may:
+		return ErrForbidden
+	}
+	return nil
 }

@@ -16,13 +16,17 @@ import (
 // sample is what the suite has to know of a resource: NetBox's own tests of its models are given the same.
 type sample struct {
 	brief []string // the keys of the brief form
-	// object is what creates the object number i; each is another. Resources that are read-only have none, and at least three objects as it is.
+	// object is what creates the object number i; each is another. Resources that are read-only have none, and at least three objects as it is, or once
+	// plant has made them.
 	object     func(w *world, i int) object
+	plant      func(w *world)
 	update     object   // what changes one object
 	bulkUpdate object   // what changes each of three
 	hidden     []string // keys that requests have and answers lack: secrets
 	// personal says that objects belong to users, and that by NetBox's default permissions each user may do anything to their own.
 	personal bool
+	// also are types of objects that a user needs for writes beside those of the resource, with the action.
+	also map[change.ObjectType]string
 }
 
 // TestConformance holds every resource against NetBox's tests of its own API, in their order. A resource of the catalog without a sample fails.
@@ -78,6 +82,9 @@ func newCandidate(t *testing.T, name string, data sample) *candidate {
 		}
 		return c
 	}
+	if c.plant != nil {
+		c.plant(c.world)
+	}
 	for _, o := range c.get(c.path + "?limit=3").results(t) {
 		c.ids = append(c.ids, int(o["id"].(float64)))
 	}
@@ -108,6 +115,9 @@ func (c *candidate) user(action string, ids ...int) (name, header string) {
 			constraints = `{"id__in": ` + string(list) + `}`
 		}
 		c.grant(user, c.r.Type, action, constraints)
+		for t, needed := range c.also {
+			c.grant(user, t, needed, "")
+		}
 	}
 	return name, "Bearer " + c.newToken(user, true)
 }

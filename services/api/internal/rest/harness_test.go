@@ -20,6 +20,7 @@ import (
 	"github.com/proxops/proxops/libs/obs"
 	"github.com/proxops/proxops/libs/pgtest"
 	"github.com/proxops/proxops/libs/seal"
+	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -28,14 +29,16 @@ import (
 )
 
 const (
-	routinesPath = "/api/plugins/proxbox/backup-routines/"
-	replsPath    = "/api/plugins/proxbox/replications/"
-	endpointPath = "/api/plugins/proxbox/endpoints/proxmox/"
-	nodesPath    = "/api/plugins/proxbox/nodes/"
-	storagePath  = "/api/plugins/proxbox/storage/"
-	clustersPath = "/api/virtualization/clusters/"
-	vmsPath      = "/api/virtualization/virtual-machines/"
-	tagsPath     = "/api/extras/tags/"
+	routinesPath  = "/api/plugins/proxbox/backup-routines/"
+	replsPath     = "/api/plugins/proxbox/replications/"
+	endpointPath  = "/api/plugins/proxbox/endpoints/proxmox/"
+	nodesPath     = "/api/plugins/proxbox/nodes/"
+	storagePath   = "/api/plugins/proxbox/storage/"
+	clustersPath  = "/api/virtualization/clusters/"
+	vmsPath       = "/api/virtualization/virtual-machines/"
+	tagsPath      = "/api/extras/tags/"
+	syncJobsPath  = "/api/core/jobs/"
+	schedulesPath = "/api/plugins/proxbox/sync-schedules/"
 )
 
 // server is the API on a database of its own, with a superuser and a token.
@@ -48,6 +51,9 @@ type server struct {
 	site  *seal.Opener
 	hints atomic.Int32
 	log   *bytes.Buffer
+
+	jobHints  atomic.Int32 // that sync jobs changed
+	cancelled []string     // what was told of cancelled jobs
 }
 
 var peppers = auth.Peppers{1: seal.Secret(strings.Repeat("pepper", 8))}
@@ -68,6 +74,7 @@ func serveOn(t *testing.T, pool *pgxpool.Pool) *server {
 		SiteKeys:         map[string]string{"default": s.site.PublicKey(), "remote": s.site.PublicKey()},
 		Peppers:          peppers,
 		EndpointsChanged: func(context.Context) { s.hints.Add(1) },
+		JobsChanged:      func(context.Context) { s.jobHints.Add(1) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +84,10 @@ func serveOn(t *testing.T, pool *pgxpool.Pool) *server {
 		Store: &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: 50, Max: 1000}},
 		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: peppers, Log: log},
 		Log:   log, Version: "test", Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+		JobsChanged: func(context.Context) { s.jobHints.Add(1) },
+		JobCancelled: func(_ context.Context, job int32, stopped []syncjob.Run) {
+			s.cancelled = append(s.cancelled, fmt.Sprint(job, stopped))
+		},
 	}
 	s.http = httptest.NewServer(s.api.Handler())
 	t.Cleanup(s.http.Close)

@@ -30,8 +30,14 @@ func (a *API) Handler() http.Handler {
 	e.UseRawPath, e.UnescapePathValues = true, false
 	for _, r := range a.Store.Set.All {
 		for _, path := range append([]string{r.Path}, r.Aliases...) {
-			a.mount(e, "/api/"+path+"/", a.listRoute(r))
+			a.mount(e, "/api/"+path+"/", a.listRoute(r, path))
 			a.mount(e, "/api/"+path+"/:object/", a.objectRoute(r))
+		}
+	}
+	for _, act := range a.actions() {
+		before, after := act.paths(a.Store.Set.Get(act.on))
+		for _, path := range before {
+			a.mount(e, path+":object"+after, a.actionRoute(act))
 		}
 	}
 	for path, rt := range a.services() {
