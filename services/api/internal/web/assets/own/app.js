@@ -134,8 +134,12 @@
       input.setAttribute("aria-activedescendant", items[at].id);
       items[at].scrollIntoView({ block: "nearest" });
     }
+    let found = null; // what the offers are the answer to
     function search() {
-      ask({ q: input.value, limit: 20 }).then((page) => {
+      const asked = input.value;
+      ask({ q: asked, limit: 20 }).then((page) => {
+        if (asked !== input.value) return;
+        found = asked;
         menu.replaceChildren(...page.results.map((o, i) => {
           const li = document.createElement("li");
           li.id = menu.id + "-" + i;
@@ -155,7 +159,12 @@
     input.addEventListener("blur", () => setTimeout(close, 100));
     input.addEventListener("keydown", (e) => {
       if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); mark(at + (e.key === "ArrowDown" ? 1 : -1)); }
-      if (e.key === "Enter" && at >= 0) { e.preventDefault(); $("li", menu)[at].dispatchEvent(new MouseEvent("mousedown")); }
+      if (e.key === "Enter" && (!menu.hidden || input.value)) { // it chooses, and never sends a form that is half done
+        e.preventDefault();
+        const items = $("li", menu);
+        const pick = found !== input.value ? null : at >= 0 ? items[at] : input.value && items.length === 1 ? items[0] : null;
+        if (pick) pick.dispatchEvent(new MouseEvent("mousedown"));
+      }
       if (e.key === "Escape") close();
     });
     if (!chosen.length) return;
@@ -163,11 +172,10 @@
     for (const v of chosen) query.append(by, v);
     fetch(box.dataset.picker + "?" + query, { headers: { Accept: "application/json" } }).then((r) => (r.ok ? r.json() : { results: [] })).then((page) => {
       const names = new Map(page.results.map((o) => [String(o[by]), o.display]));
+      chips.replaceChildren();
       for (const v of chosen) add(v, names.get(v) || v);
     });
-    for (const v of chosen) add(v, v);
-    chips.replaceChildren();
-    for (const v of chosen) add(v, v);
+    for (const v of chosen) add(v, v); // until their names are known
   }
 
   // Rows: chosen with the keyboard, selected, opened.
