@@ -56,7 +56,8 @@ func (p *process) start(program string) {
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-pings", true),
 		chromedp.Flag("force-prefers-reduced-motion", true), chromedp.Flag("lang", "en-US"), chromedp.Env("TZ=Europe/Berlin"))
 	all, stopAll := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, stop := chromedp.NewContext(all)
+	// What chromedp says by itself is about events of newer browsers that it does not know.
+	ctx, stop := chromedp.NewContext(all, chromedp.WithErrorf(func(string, ...any) {}))
 	p.ctx, p.stop = ctx, func() { stop(); stopAll() }
 	p.err = chromedp.Run(ctx)
 }

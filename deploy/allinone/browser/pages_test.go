@@ -51,10 +51,10 @@ func populated(t *testing.T) *product {
 func (b *tab) everybody(script, path string) {
 	b.t.Helper()
 	b.size(1440, 900)
-	b.theme("light")
 	b.open(path)
+	b.theme("light")
 	b.accessible(script, "light")
-	b.eval(`document.documentElement.setAttribute("data-bs-theme", "dark")`, nil)
+	b.theme("dark")
 	b.accessible(script, "dark", "color-contrast", "link-in-text-block")
 	b.size(390, 844)
 	var wide struct {

@@ -16,11 +16,13 @@ import (
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // tab is a tab with cookies of its own. What the console hears beside what a test expects fails the test: errors, warnings, and whatever the
@@ -162,10 +164,10 @@ func (b *tab) size(width, height int64) {
 	b.run("set the size", emulation.SetDeviceMetricsOverride(width, height, 1, false))
 }
 
-// theme sets what the person chose, for the pages to come.
+// theme is that of the page that is open.
 func (b *tab) theme(name string) {
 	b.t.Helper()
-	b.eval(`localStorage.setItem("proxops-theme", "`+name+`")`, nil)
+	b.eval(`document.documentElement.setAttribute("data-bs-theme", "`+name+`")`, nil)
 }
 
 // open goes to a page and waits until it is loaded.
@@ -215,10 +217,17 @@ func (b *tab) write(selector, text string) {
 	b.press(text)
 }
 
-// press is keys on whatever has the focus.
+// press is keys on whatever has the focus. A key that a page handles itself writes nothing, as with a real keyboard and unlike chromedp.KeyEvent.
 func (b *tab) press(keys string) {
 	b.t.Helper()
-	b.run("press "+keys, chromedp.KeyEvent(keys))
+	for _, key := range keys {
+		events := kb.Encode(key)
+		down, up := events[0], events[len(events)-1]
+		if len(events) == 3 {
+			down.Type, down.Text, down.UnmodifiedText = input.KeyDown, events[1].Text, events[1].UnmodifiedText
+		}
+		b.run("press "+string(key), down, up)
+	}
 }
 
 // eval runs a script that is not subject to the policy of the page. Into may be nil.
