@@ -121,6 +121,12 @@ func Create(ctx context.Context, tx pgx.Tx, n New) (id int32, err error) {
 
 // expand makes the parts of a job, and returns how many there are. Endpoints that were named and are disabled meanwhile have failed already.
 func expand(ctx context.Context, tx pgx.Tx, job int32) (int, error) {
+	// Whoever deletes an endpoint settles its parts, and so has to see these.
+	_, err := tx.Exec(ctx, `SELECT FROM endpoints e WHERE EXISTS (SELECT FROM jobs j WHERE j.id = $1
+		AND CASE WHEN cardinality(j.endpoint_ids) = 0 THEN e.enabled ELSE e.id = ANY (j.endpoint_ids) END) ORDER BY e.id FOR KEY SHARE OF e`, job)
+	if err != nil {
+		return 0, fmt.Errorf("lock the endpoints of sync job %d: %w", job, err)
+	}
 	tag, err := tx.Exec(ctx, `INSERT INTO job_parts (job_id, endpoint_id, endpoint_name, kind, status, error_kind, error_text, remedy, completed)
 		SELECT j.id, e.id, e.name, k.kind, s.status, CASE WHEN e.enabled THEN '' ELSE 'disabled' END,
 			CASE WHEN e.enabled THEN '' ELSE 'endpoint ' || e.name || ' is disabled' END, CASE WHEN e.enabled THEN '' ELSE 'enable the endpoint' END,

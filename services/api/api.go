@@ -138,11 +138,8 @@ func (c Config) check() error {
 }
 
 func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, hub *live.Hub, log *slog.Logger) (*rest.API, error) {
-	set, err := catalog.New(catalog.Options{SiteKeys: c.SiteKeys, Peppers: c.Peppers, EndpointsChanged: func(ctx context.Context) {
-		if err := b.Conn().Publish(subjects.ControlEndpoints, nil); err != nil {
-			log.WarnContext(ctx, "hint about changed endpoints was not sent", "subject", subjects.ControlEndpoints, "err", err)
-		}
-	}})
+	hints := hints{bus: b, log: log}
+	set, err := catalog.New(catalog.Options{SiteKeys: c.SiteKeys, Peppers: c.Peppers, EndpointsChanged: hints.endpointsChanged})
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +148,7 @@ func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, hub *live.Hub, log *slog
 		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
 		Live:  hub,
 		Log:   log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
+		JobsChanged: hints.jobsChanged, JobCancelled: hints.jobCancelled,
 	}, nil
 }
 

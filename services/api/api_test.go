@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/httpd"
 	"github.com/proxops/proxops/libs/localnats"
@@ -19,6 +20,7 @@ import (
 	"github.com/proxops/proxops/libs/pgtest"
 	"github.com/proxops/proxops/libs/postgres"
 	"github.com/proxops/proxops/libs/seal"
+	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/api"
 	"github.com/proxops/proxops/services/api/admin"
@@ -26,8 +28,8 @@ import (
 
 var peppers = admin.Peppers{1: seal.Secret(strings.Repeat("pepper", 8))}
 
-// TestRunServesAndTellsOfChangedEndpoints starts the service on real servers, as a process would, and uses it as a client.
-func TestRunServesAndTellsOfChangedEndpoints(t *testing.T) {
+// TestRunServesAndTellsOfWhatChanged starts the service on real servers, as a process would, and uses it as a client.
+func TestRunServesAndTellsOfWhatChanged(t *testing.T) {
 	opener, err := seal.LoadOrCreate(filepath.Join(t.TempDir(), "site.key"))
 	if err != nil {
 		t.Fatal(err)
@@ -50,14 +52,9 @@ func TestRunServesAndTellsOfChangedEndpoints(t *testing.T) {
 	if err := endpoints.Put(t.Context(), "one", map[string]any{"domain": "pve.example.com", "username": "a@pam", "password": "x", "enabled": false}); err != nil {
 		t.Fatal(err)
 	}
-	b := natstest.Join(t, nats, localnats.Projector)
-	hints, err := b.Conn().SubscribeSync(subjects.ControlEndpoints)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Conn().Flush(); err != nil {
-		t.Fatal(err)
-	}
+	projector, watcher := natstest.Join(t, nats, localnats.Projector), natstest.Join(t, nats, localnats.Admin)
+	endpointHints, jobHints := listen(t, projector, subjects.ControlEndpoints), listen(t, projector, subjects.ControlJobs)
+	cancels, progress := listen(t, watcher, subjects.AllCancels), listen(t, watcher, subjects.AllProgress)
 
 	ln, err := httpd.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
@@ -83,9 +80,41 @@ func TestRunServesAndTellsOfChangedEndpoints(t *testing.T) {
 	if got, _ := results[0].(map[string]any)["has_credentials"].(bool); !got {
 		t.Error("the endpoint has lost its credentials")
 	}
-	call(t, token, http.MethodPatch, base+"/api/plugins/proxbox/endpoints/proxmox/1/", `{"poll_interval": 30}`)
-	if _, err := hints.NextMsg(5 * time.Second); err != nil {
-		t.Errorf("no hint after a change of an endpoint: %v", err)
+	call(t, token, http.MethodPatch, base+"/api/plugins/proxbox/endpoints/proxmox/1/", `{"poll_interval": 30, "enabled": true}`)
+	endpointHints(subjects.ControlEndpoints)
+	call(t, token, http.MethodPost, base+"/api/plugins/proxbox/endpoints/proxmox/1/sync/", `{"type": "inventory"}`)
+	jobHints(subjects.ControlJobs)
+	_, err = pool.Exec(t.Context(), `WITH claimed AS (INSERT INTO endpoint_states (endpoint_id, issued_generation) VALUES (1, 5))
+		UPDATE job_parts SET status = 'running', generation = 5, attempts = 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call(t, token, http.MethodPost, base+"/api/core/jobs/1/cancel/", "")
+	jobHints(subjects.ControlJobs)
+	progress(subjects.Progress(1, 0))
+	var run proxopsv1.CancelRun
+	if err := bus.Decode(cancels(subjects.Cancel("default")), &run); err != nil || run.GetEndpointId() != 1 || run.GetGeneration() != 5 {
+		t.Errorf("pollers are told to stop %v: %v", &run, err)
+	}
+}
+
+// listen returns what takes the next message, which must be of the subject.
+func listen(t *testing.T, b *bus.Bus, on string) func(subject string) []byte {
+	t.Helper()
+	sub, err := b.Conn().SubscribeSync(on)
+	if err == nil {
+		err = b.Conn().Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(subject string) []byte {
+		t.Helper()
+		m, err := sub.NextMsg(5 * time.Second)
+		if err != nil || m.Subject != subject {
+			t.Fatalf("no message of %s: %v %v", subject, m, err)
+		}
+		return m.Data
 	}
 }
 

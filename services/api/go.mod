@@ -16,6 +16,7 @@ require (
 	github.com/proxops/proxops/proto-events v0.0.0
 	github.com/synadia-io/orbit.go/jetstreamext v0.3.1
 	golang.org/x/crypto v0.58.0
+	google.golang.org/protobuf v1.36.12
 )
 
 require (
@@ -75,7 +76,6 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 )
 
 replace github.com/proxops/proxops/libs => ../../libs

@@ -56,7 +56,7 @@ CREATE TABLE jobs (
     interval_minutes integer,
     started          timestamptz,
     completed        timestamptz,
-    user_id          integer REFERENCES users (id),
+    user_id          integer REFERENCES users (id) ON DELETE SET NULL,
     user_name        text COLLATE "und-x-icu" NOT NULL DEFAULT '',
     error            text COLLATE "und-x-icu" NOT NULL DEFAULT '',
     request_id       uuid NOT NULL,

@@ -25,7 +25,7 @@ func New(o Options) (*resource.Set, error) {
 		backupRoutines(), replications(), endpoints(o), nodes(), storages(), proxmoxClusters(), clusters(), virtualMachines(),
 		tags(), customFields(), choiceSets(),
 		users(), groups(), permissions(), tokens(o),
-		objectChanges(words), journalEntries(words),
+		syncJobs(), objectChanges(words), journalEntries(words),
 	}
 	return resource.NewSet(append(all, objectTypes(words, all))...)
 }

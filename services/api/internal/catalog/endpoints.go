@@ -62,20 +62,21 @@ func pollInterval(seconds int64) (wrong string) {
 	return ""
 }
 
-// syncState is what is known about the readings of an endpoint. A kind that was never read has the status "never".
+// syncState is what is known about the readings of an endpoint. A kind that was never read has the status "never". When it will be read again is null
+// if that is only when somebody asks.
 var syncState = func() string {
-	stamp := func(column string) string {
-		return `replace(to_char(` + column + ` AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z')`
-	}
 	kind := func(name string) string {
-		return `'` + name + `', (SELECT json_build_object('status', coalesce(s.status, 'never'), 'since', ` + stamp("s.since") + `, 'last_seen', ` + stamp("s.last_seen") +
-			`, 'last_attempt', ` + stamp("s.last_attempt") + `, 'error_kind', coalesce(s.error_kind, ''), 'error', coalesce(s.error_text, ''), 'remedy', coalesce(s.remedy, '')` +
-			`, 'missing_privilege', coalesce(s.missing_privilege, ''), 'object_count', coalesce(s.object_count, 0), 'warnings', coalesce(s.warnings, '[]'))` +
+		return `'` + name + `', (SELECT json_build_object('status', coalesce(s.status, 'never'), 'since', ` + stampSQL("s.since") + `, 'last_seen', ` + stampSQL("s.last_seen") +
+			`, 'last_attempt', ` + stampSQL("s.last_attempt") + `, 'error_kind', coalesce(s.error_kind, ''), 'error', coalesce(s.error_text, ''), 'remedy', coalesce(s.remedy, '')` +
+			`, 'missing_privilege', coalesce(s.missing_privilege, ''), 'object_count', coalesce(s.object_count, 0), 'warnings', coalesce(s.warnings, '[]')` +
+			`, 'last_success', ` + stampSQL("s.last_seen") + `, 'data_age', CASE WHEN s.last_seen IS NOT NULL THEN greatest(0, floor(extract(epoch FROM clock_timestamp() - s.last_seen)))::bigint END` +
+			`, 'next_attempt', CASE WHEN {t}.enabled AND {t}.poll_interval > 0 THEN ` + stampSQL("greatest(s.next_attempt, es.next_attempt_at)") + ` END)` +
 			` FROM (SELECT 1) one LEFT JOIN sync_states s ON s.endpoint_id = {t}.id AND s.kind = '` + name + `')`
 	}
 	return `(SELECT json_build_object(` + strings.Join([]string{kind("backup_routine"), kind("replication"), kind("inventory")}, ", ") +
 		`, 'cluster_name', coalesce(es.cluster_name, ''), 'pve_version', coalesce(es.pve_version, ''), 'time_zone', coalesce(es.time_zone, ''), 'failures', coalesce(es.failures, 0), 'next_attempt', ` +
-		stamp("es.next_attempt_at") + `) FROM (SELECT 1) one LEFT JOIN endpoint_states es ON es.endpoint_id = {t}.id)`
+		stampSQL("es.next_attempt_at") + `, 'other_cluster', CASE WHEN es.other_name <> '' THEN json_build_object('name', es.other_name, 'standalone', es.other_standalone, 'seen', ` +
+		stampSQL("es.other_seen") + `) END) FROM (SELECT 1) one LEFT JOIN endpoint_states es ON es.endpoint_id = {t}.id)`
 }()
 
 // sealer seals credentials to the public keys of sites.
@@ -180,8 +181,13 @@ func target(o *resource.Record) seal.Target {
 	}
 }
 
-// forgetEndpoints removes the sync state of endpoints that are deleted.
+// forgetEndpoints removes the sync state of endpoints that are deleted, and fails what sync jobs wait for there.
 func forgetEndpoints(ctx context.Context, d *resource.Deletion) error {
+	_, err := d.Tx.Exec(ctx, `UPDATE job_parts SET status = 'failed', error_kind = 'deleted', error_text = 'the endpoint was deleted', completed = clock_timestamp()
+		WHERE endpoint_id = ANY($1::bigint[]) AND status IN ('pending', 'running')`, d.IDs)
+	if err != nil {
+		return fmt.Errorf("settle parts of sync jobs on endpoints: %w", err)
+	}
 	for _, table := range []string{"sync_states", "endpoint_states"} {
 		if _, err := d.Tx.Exec(ctx, "DELETE FROM "+table+" WHERE endpoint_id = ANY($1::bigint[])", d.IDs); err != nil {
 			return fmt.Errorf("delete %s of endpoints: %w", table, err)

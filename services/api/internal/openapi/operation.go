@@ -13,9 +13,11 @@ type Operation struct {
 	Description string
 	Parameters  []*openapi3.Parameter
 	Request     *openapi3.SchemaRef // of the body, which may be a form too; nil: none
+	Optional    bool                // the body may be left out
 	Status      int                 // of success; default 200
 	Answer      *openapi3.SchemaRef // as JSON
 	Content     openapi3.Content    // instead of Answer
+	Headers     []string            // of the answer, beside those that all have
 	Errors      []int               // statuses beside 403, 406 and those that anything may answer
 	Open        bool                // nobody has to authenticate
 }
@@ -32,8 +34,9 @@ func (o *Operation) operation(path, method string) *openapi3.Operation {
 	op.Responses = refusals(append([]int{403, 404, 406}, o.Errors...)...)
 	if o.Request != nil {
 		op.RequestBody = body(o.Request, o.Request)
+		op.RequestBody.Value.Required = !o.Optional
 	}
-	answer := success("As asked.", o.Answer)
+	answer := success("As asked.", o.Answer, o.Headers...)
 	if o.Content != nil {
 		answer.Content = o.Content
 	}

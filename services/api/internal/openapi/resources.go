@@ -41,6 +41,11 @@ func (p paths) list() *openapi3.Operation {
 	for _, param := range append(p.r.Parameters(), listParameters(p.r)...) {
 		op.AddParameter(param)
 	}
+	if p.path != "/api/"+p.r.Path+"/" {
+		for _, name := range p.r.Heavy {
+			op.AddParameter(query("include_"+name, "Show "+name+" too, which this list leaves out.", openapi3.NewBoolSchema()))
+		}
+	}
 	slices.SortFunc(op.Parameters, func(a, b *openapi3.ParameterRef) int { return strings.Compare(a.Value.Name, b.Value.Name) })
 	table := openapi3.NewStringSchema()
 	table.Description = "Names of the columns, then a line for each object: references as name and, in a column more, id; choices as their values; tags separated by commas."

@@ -73,6 +73,13 @@ func (r *Resource) CheckInput(body any, create bool) (values map[string]any, err
 // maxMessage is how many characters of a message the change log keeps.
 const maxMessage = 200
 
+// NotAnObject says that a decoded body is no JSON object.
+func NotAnObject(body any) error {
+	var wrong Errors
+	wrong.Add(NonField, notAnObject(body))
+	return wrong.Err()
+}
+
 func notAnObject(body any) string {
 	if body == nil {
 		return "No data provided"

@@ -6,11 +6,13 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// Finder is the kind of a filter that takes whole numbers and finds objects in a way of its own. Of several numbers any may be meant.
+// Finder is the kind of a filter that takes whole numbers, or some words, and finds objects in a way of its own. Of several values any may be meant.
 type Finder struct {
 	derived
-	// SQL is the condition on a row that a number finds it: {t} stands for the table, {v} for the number.
+	// SQL is the condition on a row that a value finds it: {t} stands for the table, {v} for the value.
 	SQL string
+	// Words are what the filter takes instead of numbers, with what each stands for in SQL.
+	Words map[string]string
 }
 
 func (Finder) encode(*plan, *Resource, string, *Field, Shape) appender {
@@ -20,8 +22,21 @@ func (Finder) encode(*plan, *Resource, string, *Field, Shape) appender {
 func (k Finder) filters(_ *Field, add func(string, filter)) {
 	add("", func(q *query, param string, values []string) {
 		var either []string
-		for _, v := range parseAll(q, param, values, wholeNumber, "Enter a whole number.") {
-			either = append(either, "("+strings.ReplaceAll(replaceAlias(k.SQL, "t"), "{v}", q.arg(v)+"::bigint")+")")
+		find := func(v any, sqlType string) {
+			either = append(either, "("+strings.ReplaceAll(replaceAlias(k.SQL, "t"), "{v}", q.arg(v)+"::"+sqlType)+")")
+		}
+		if k.Words != nil {
+			for _, v := range allValues(values) {
+				if word, ok := k.Words[v]; ok {
+					find(word, "text")
+				} else {
+					q.fail(param, invalidChoice(v))
+				}
+			}
+		} else {
+			for _, v := range parseAll(q, param, values, wholeNumber, "Enter a whole number.") {
+				find(v, "bigint")
+			}
 		}
 		q.either(either, false)
 	})
@@ -33,7 +48,16 @@ func (Finder) schema(*Resource, *Field) (read, write *openapi3.SchemaRef) {
 	return openapi3.NewIntegerSchema().NewRef(), nil
 }
 
-func (Finder) query(*Field) *openapi3.Schema { return openapi3.NewIntegerSchema() }
+func (k Finder) query(*Field) *openapi3.Schema {
+	if k.Words == nil {
+		return openapi3.NewIntegerSchema()
+	}
+	s := openapi3.NewStringSchema()
+	for _, word := range sortedKeys(k.Words) {
+		s.Enum = append(s.Enum, word)
+	}
+	return s
+}
 
 // Owner is the kind of a filter by an object of another resource that has the same value in a column: a reference without a column of its own.
 type Owner struct {

@@ -15,6 +15,7 @@ type JSON struct {
 	Form  Form
 	Clean func(any) (any, []string) // further validation of the decoded value, which it may replace
 	Of    *openapi3.Schema          // of the elements of a list, or of the values of an object; nil: any
+	Whole *openapi3.Schema          // of the whole value; nil: as Form and Of say
 }
 
 // Form says what JSON a field takes.
@@ -122,6 +123,9 @@ func Marshal(v any) json.RawMessage {
 func (JSON) meta(_ *Resource, _ *Field) meta { return meta{Type: "field"} }
 
 func (k JSON) schema(*Resource, *Field) (read, write *openapi3.SchemaRef) {
+	if k.Whole != nil {
+		return k.Whole.NewRef(), nil
+	}
 	of := k.Of
 	if of == nil {
 		of = openapi3.NewSchema()

@@ -55,7 +55,7 @@ func (ObjectTypes) found(lookups []*lookup) any {
 }
 
 func (k ObjectTypes) read(in *input, f *Field, v any) (any, []string) {
-	items, wrong := asList(v)
+	items, wrong := AsList(v)
 	if wrong != nil {
 		return nil, wrong
 	}

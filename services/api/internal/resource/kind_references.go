@@ -70,7 +70,7 @@ func (References) found(lookups []*lookup) any {
 }
 
 func (k References) read(in *input, f *Field, v any) (any, []string) {
-	items, wrong := asList(v)
+	items, wrong := AsList(v)
 	if wrong != nil {
 		return nil, wrong
 	}

@@ -59,6 +59,16 @@ func (k Text) read(_ *input, f *Field, v any) (any, []string) {
 	return readText(f, v, 0, false, k.Clean)
 }
 
+// ReadText reads a text that belongs to no object, with the messages of a field that is neither null nor blank.
+func (k Char) ReadText(v any) (text string, wrong []string) {
+	if v == nil {
+		return "", []string{"This field may not be null."}
+	}
+	value, wrong := k.read(nil, &Field{}, v)
+	text, _ = value.(string)
+	return text, wrong
+}
+
 func readText(f *Field, v any, limit int, keep bool, clean func(string) (string, string)) (any, []string) {
 	var s string
 	switch v := v.(type) {

@@ -11,8 +11,9 @@ import (
 // DateTime is an instant, kept in microseconds.
 type DateTime struct {
 	common
-	Stamp bool // created and last_updated: "empty" is no lookup of theirs but a bad time, as in NetBox
-	Range bool // there are also filters x_after and x_before
+	Stamp  bool // created and last_updated: "empty" is no lookup of theirs but a bad time, as in NetBox
+	Range  bool // there are also filters x_after and x_before
+	Bounds bool // there are also filters x__after and x__before
 }
 
 func (DateTime) encode(p *plan, _ *Resource, alias string, f *Field, _ Shape) appender {
@@ -59,6 +60,15 @@ func (k DateTime) filters(f *Field, add func(string, filter)) {
 		for suffix, operator := range map[string]string{"_after": " >= ", "_before": " <= "} {
 			add(suffix, func(q *query, _ string, values []string) {
 				if args := parseAll(q, f.Name, lastValue(values), parse, invalid); args != nil {
+					q.cond(f.sql("t") + operator + q.arg(args[0]) + "::timestamptz")
+				}
+			})
+		}
+	}
+	if k.Bounds {
+		for suffix, operator := range map[string]string{"after": " >= ", "before": " <= "} {
+			add(suffix, func(q *query, param string, values []string) {
+				if args := parseAll(q, param, lastValue(values), parse, invalid); args != nil {
 					q.cond(f.sql("t") + operator + q.arg(args[0]) + "::timestamptz")
 				}
 			})

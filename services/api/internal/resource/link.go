@@ -44,8 +44,8 @@ func (f *Field) isLinked() bool {
 	return ok
 }
 
-// asList takes the list of a field that holds many. As in NetBox a dictionary stands for its keys.
-func asList(v any) (items []any, wrong []string) {
+// AsList takes the list of a field that holds many, or says what is wrong. As in NetBox a dictionary stands for its keys.
+func AsList(v any) (items []any, wrong []string) {
 	switch v := v.(type) {
 	case []any:
 		return v, nil

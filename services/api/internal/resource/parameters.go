@@ -21,6 +21,7 @@ var suffixes = map[string]string{
 	"ie": "is, in any case", "nie": "is not, in any case", "regex": "matches a regular expression of PostgreSQL",
 	"iregex": "matches a regular expression of PostgreSQL, in any case", "empty": "is empty or null", "any": "has any of these",
 	"lt": "is less than", "lte": "is at most", "gt": "is greater than", "gte": "is at least",
+	"after": "is then or later", "before": "is then or earlier",
 }
 
 // Parameters describes the filters of the resource, sorted by name.

@@ -63,9 +63,7 @@ func deleteMessage(body any) (string, error) {
 			object["changelog_message"] = Last(texts)
 		}
 	} else if !ok {
-		var e Errors
-		e.Add(NonField, notAnObject(body))
-		return "", e.Err()
+		return "", NotAnObject(body)
 	}
 	message, wrong := readMessage(object)
 	if wrong != nil {

@@ -16,6 +16,7 @@ type Resource struct {
 	Name     string            // unique; how references name it, for example "nodes"
 	Path     string            // under /api/, without slashes at the ends
 	Aliases  []string          // further paths; urls of objects always use Path
+	Heavy    []string          // fields that lists under further paths show only when ?include_<field>=true asks for them
 	Table    string            // its rows have the columns id, created and last_updated; of read-only ones it may be a select in parentheses
 	Public   bool              // whoever may read at all may view it
 	ReadOnly bool              // no request writes its objects: of the columns above id alone is needed, and objects have no ETag

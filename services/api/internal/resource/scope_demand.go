@@ -97,7 +97,13 @@ func (d *demand) lookup(r *Resource, alias string, path []string, v any) (string
 		return d.holding(kind.Via, alias+"x"+linkAlias, r.set.byName[kind.To], alias, rest, v)
 	case ObjectType:
 		return d.typed(f.sql(alias), rest, v)
-	case JSON, CustomFields:
+	case JSON:
+		column := f.sql(alias)
+		if kind.Form == VerbatimJSON { // which need not be jsonb
+			column = "(" + column + ")::jsonb"
+		}
+		return d.json(column, rest, v)
+	case CustomFields:
 		return d.json(f.sql(alias), rest, v)
 	}
 	return d.compare(f.sql(alias), f.Kind, rest, v)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/libs/seal"
+	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/live"
 	"github.com/proxops/proxops/services/api/internal/openapi"
@@ -46,6 +47,11 @@ type API struct {
 	// Open lets those who are not logged in read what needs no permission, and the object types that may be viewed without one.
 	Open bool
 
+	// JobsChanged is called after the commit of requests that made or cancelled sync jobs, and JobCancelled before it with the runs that need not go on.
+	// They must not fail: they are hints. Nil: nobody cares.
+	JobsChanged  func(ctx context.Context)
+	JobCancelled func(ctx context.Context, job int32, stopped []syncjob.Run)
+
 	exports  func(context.Context) (done func(), err error)
 	document func() (*document, error)
 }
@@ -59,9 +65,10 @@ type request struct {
 	who     *auth.Principal
 	id      uuid.UUID
 	at      resource.Address
-	object  string // the last part of the path of an object
-	media   string // the form of the answer that was agreed on
-	pretty  int    // blanks to indent by
+	object  string   // the last part of the path of an object
+	lean    []string // fields that the answer leaves out unless the request names them
+	media   string   // the form of the answer that was agreed on
+	pretty  int      // blanks to indent by
 	started bool
 }
 

@@ -26,6 +26,9 @@ type bodies struct {
 // ordinary are the bounds of all requests. A list of a thousand jobs takes about half a MiB.
 var ordinary = bodies{max: 10 << 20, timeout: 30 * time.Second}
 
+// moderate are the bounds of requests that name some objects.
+var moderate = bodies{max: 256 << 10, timeout: 30 * time.Second}
+
 // small are the bounds of requests that anybody may send.
 var small = bodies{max: 16 << 10, timeout: 10 * time.Second}
 

@@ -153,6 +153,7 @@ var samples = map[string]sample{
 		"id", "url", "display_url", "display", "time", "user", "user_name", "request_id", "action", "changed_object_type", "changed_object_id", "changed_object", "object_repr", "message",
 		"prechange_data", "postchange_data",
 	}},
+	"jobs": {brief: []string{"url", "created", "completed", "user", "status"}, plant: func(w *world) { w.plantSyncJobs() }},
 	"object-types": {brief: []string{
 		"id", "url", "display", "app_label", "app_name", "model", "model_name", "model_name_plural", "public", "features", "is_plugin_model", "rest_api_endpoint", "description",
 	}},

@@ -16,8 +16,10 @@ import (
 // sample is what the suite has to know of a resource: NetBox's own tests of its models are given the same.
 type sample struct {
 	brief []string // the keys of the brief form
-	// object is what creates the object number i; each is another. Resources that are read-only have none, and at least three objects as it is.
+	// object is what creates the object number i; each is another. Resources that are read-only have none, and at least three objects as it is, or once
+	// plant has made them.
 	object     func(w *world, i int) object
+	plant      func(w *world)
 	update     object   // what changes one object
 	bulkUpdate object   // what changes each of three
 	hidden     []string // keys that requests have and answers lack: secrets
@@ -77,6 +79,9 @@ func newCandidate(t *testing.T, name string, data sample) *candidate {
 			c.ids = append(c.ids, c.make(c.path, c.next()))
 		}
 		return c
+	}
+	if c.plant != nil {
+		c.plant(c.world)
 	}
 	for _, o := range c.get(c.path + "?limit=3").results(t) {
 		c.ids = append(c.ids, int(o["id"].(float64)))

@@ -88,6 +88,14 @@ func operationAt(method, path string) *openapi3.Operation {
 	if item := contract.doc.Paths.Value(path); item != nil {
 		return item.GetOperation(method)
 	}
+	for documented, item := range contract.doc.Paths.Map() { // actions of an object
+		before, after, there := strings.Cut(documented, "{id}")
+		id, begins := strings.CutPrefix(path, before)
+		id, ends := strings.CutSuffix(id, after)
+		if _, err := strconv.Atoi(id); there && begins && ends && after != "/" && err == nil {
+			return item.GetOperation(method)
+		}
+	}
 	list, id := path, ""
 	if i := strings.LastIndexByte(strings.TrimSuffix(path, "/"), '/'); i > 0 && strings.HasSuffix(path, "/") {
 		list, id = path[:i+1], path[i+1:len(path)-1]

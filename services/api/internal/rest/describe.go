@@ -52,7 +52,10 @@ func serviceSchemas() openapi3.Schemas {
 		plugin.WithProperty(name, openapi3.NewStringSchema())
 		plugin.Required = append(plugin.Required, name)
 	}
-	return openapi3.Schemas{"Links": links.NewRef(), "Status": status.NewRef(), "Plugin": plugin.NewRef(), "TokenProvisionRequest": provisionRequest().NewRef()}
+	return openapi3.Schemas{
+		"Links": links.NewRef(), "Status": status.NewRef(), "Plugin": plugin.NewRef(), "TokenProvisionRequest": provisionRequest().NewRef(),
+		"SyncRequest": syncRequest(true).NewRef(), "EndpointSyncRequest": syncRequest(false).NewRef(), "JobCancelled": jobCancelledSchema().NewRef(),
+	}
 }
 
 var provisionDoc = map[string]*openapi.Operation{"POST": {

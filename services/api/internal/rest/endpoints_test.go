@@ -149,10 +149,10 @@ func TestEndpointsAreChecked(t *testing.T) {
 	}
 	a := s.ask("POST", endpointPath, map[string]any{"name": "e", "ip_address": "2001:db8::0001"})
 	a.want(t, 201, "")
-	never := `{"status":"never","since":null,"last_seen":null,"last_attempt":null,"error_kind":"","error":"","remedy":"","missing_privilege":"","object_count":0,"warnings":[]}`
+	never := `{"status":"never","since":null,"last_seen":null,"last_attempt":null,"error_kind":"","error":"","remedy":"","missing_privilege":"","object_count":0,"warnings":[],"last_success":null,"data_age":null,"next_attempt":null}`
 	want := fmt.Sprintf(`{"id":1,"url":"%s%s1/","display":"e (2001:db8::1)","name":"e","domain":"","ip_address":"2001:db8::1","port":8006,"username":"","token_name":"","verify_ssl":true,`+
 		`"fingerprints":[],"ca_certificate":"","enabled":true,"poll_interval":60,"time_zone":"","site":"default","has_credentials":false,`+
-		`"sync_state":{"backup_routine":%s,"replication":%s,"inventory":%s,"cluster_name":"","pve_version":"","time_zone":"","failures":0,"next_attempt":null},"tags":[],"custom_fields":{},`,
+		`"sync_state":{"backup_routine":%s,"replication":%s,"inventory":%s,"cluster_name":"","pve_version":"","time_zone":"","failures":0,"next_attempt":null,"other_cluster":null},"tags":[],"custom_fields":{},`,
 		s.http.URL, endpointPath, never, never, never)
 	if !strings.HasPrefix(a.body, want) {
 		t.Errorf("got  %s\nwant %s", a.body, want)
@@ -165,12 +165,45 @@ func TestEndpointsAreChecked(t *testing.T) {
 func TestSyncStateIsShownAsItIs(t *testing.T) {
 	s := serve(t)
 	id := s.make(endpointPath, map[string]any{"name": "e", "domain": "pve.example.com"})
-	s.exec(`INSERT INTO sync_states (endpoint_id, kind, status, since, last_seen, last_attempt, error_kind, error_text, remedy, missing_privilege, object_count, warnings)
-		VALUES ($1, 'replication', 'partial', '2026-01-01T10:00:00.5Z', '2026-01-01T10:00:00Z', '2026-01-01T10:01:00Z', 'permission_lost', 'a "text"', 'do it', 'VM.Audit', 3, '["w"]')`, id)
+	s.exec(`INSERT INTO sync_states (endpoint_id, kind, status, since, last_seen, last_attempt, error_kind, error_text, remedy, missing_privilege, object_count, warnings, next_attempt)
+		VALUES ($1, 'replication', 'partial', '2026-01-01T10:00:00.5Z', now() - interval '90.5 seconds', '2026-01-01T10:01:00Z', 'permission_lost', 'a "text"', 'do it', 'VM.Audit', 3, '["w"]', '2026-01-01T10:30:00Z'),
+			($1, 'inventory', 'ok', NULL, now() + interval '1 minute', NULL, '', '', '', '', 0, '[]', '2026-01-01T12:00:00Z')`, id)
 	s.exec(`INSERT INTO endpoint_states (endpoint_id, cluster_name, pve_version, time_zone, next_attempt_at) VALUES ($1, 'prod', '8.4.5', 'Europe/Berlin', '2026-01-01T11:00:00Z')`, id)
-	want := `"replication":{"status":"partial","since":"2026-01-01T10:00:00.500000Z","last_seen":"2026-01-01T10:00:00Z","last_attempt":"2026-01-01T10:01:00Z",` +
-		`"error_kind":"permission_lost","error":"a \"text\"","remedy":"do it","missing_privilege":"VM.Audit","object_count":3,"warnings":["w"]}`
-	if got := s.get(path(endpointPath, id)).body; !strings.Contains(got, want) || !strings.Contains(got, `"cluster_name":"prod","pve_version":"8.4.5","time_zone":"Europe/Berlin","failures":0,"next_attempt":"2026-01-01T11:00:00Z"}`) {
+	shown := s.get(path(endpointPath, id))
+	for _, want := range []string{
+		`"replication":{"status":"partial","since":"2026-01-01T10:00:00.500000Z","last_seen":"`,
+		`"last_attempt":"2026-01-01T10:01:00Z","error_kind":"permission_lost","error":"a \"text\"","remedy":"do it","missing_privilege":"VM.Audit","object_count":3,"warnings":["w"],"last_success":"`,
+		`"cluster_name":"prod","pve_version":"8.4.5","time_zone":"Europe/Berlin","failures":0,"next_attempt":"2026-01-01T11:00:00Z","other_cluster":null}`,
+	} {
+		if !strings.Contains(shown.body, want) {
+			t.Errorf("got  %s\nwant %s", shown.body, want)
+		}
+	}
+	kind := func(name string) map[string]any {
+		t.Helper()
+		return s.get(path(endpointPath, id)).json(t)["sync_state"].(map[string]any)[name].(map[string]any)
+	}
+	is := kind("replication")
+	if age := is["data_age"].(float64); age < 90 || age > 3600 || age != float64(int(age)) || is["last_success"] != is["last_seen"] {
+		t.Errorf("age %v, last success %v of %v", age, is["last_success"], is["last_seen"])
+	}
+	if age := kind("inventory")["data_age"]; age != 0.0 {
+		t.Errorf("what comes from the future is %v old", age)
+	}
+	// The usual pace and the pause after failures both have to be over. Who is read only when somebody asks has no next attempt.
+	for name, want := range map[string]any{"replication": "2026-01-01T11:00:00Z", "inventory": "2026-01-01T12:00:00Z", "backup_routine": "2026-01-01T11:00:00Z"} {
+		if got := kind(name)["next_attempt"]; got != want {
+			t.Errorf("%s is next read at %v, want %v", name, got, want)
+		}
+	}
+	for _, off := range []map[string]any{{"poll_interval": 0}, {"poll_interval": 60, "enabled": false}} {
+		s.ask("PATCH", path(endpointPath, id), off).want(t, 200, "")
+		if got := kind("inventory")["next_attempt"]; got != nil {
+			t.Errorf("with %v it is next read at %v", off, got)
+		}
+	}
+	s.exec(`UPDATE endpoint_states SET other_name = 'stranger', other_standalone = true, other_seen = '2026-01-01T11:30:00Z'`)
+	if got := s.get(path(endpointPath, id)).body; !strings.Contains(got, `"other_cluster":{"name":"stranger","standalone":true,"seen":"2026-01-01T11:30:00Z"}}`) {
 		t.Errorf("got %s", got)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/proxops/proxops/libs/obs"
 	"github.com/proxops/proxops/libs/pgtest"
 	"github.com/proxops/proxops/libs/seal"
+	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -36,6 +37,7 @@ const (
 	clustersPath = "/api/virtualization/clusters/"
 	vmsPath      = "/api/virtualization/virtual-machines/"
 	tagsPath     = "/api/extras/tags/"
+	syncJobsPath = "/api/core/jobs/"
 )
 
 // server is the API on a database of its own, with a superuser and a token.
@@ -48,6 +50,9 @@ type server struct {
 	site  *seal.Opener
 	hints atomic.Int32
 	log   *bytes.Buffer
+
+	jobHints  atomic.Int32 // that sync jobs changed
+	cancelled []string     // what was told of cancelled jobs
 }
 
 var peppers = auth.Peppers{1: seal.Secret(strings.Repeat("pepper", 8))}
@@ -77,6 +82,10 @@ func serveOn(t *testing.T, pool *pgxpool.Pool) *server {
 		Store: &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: 50, Max: 1000}},
 		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: peppers, Log: log},
 		Log:   log, Version: "test", Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+		JobsChanged: func(context.Context) { s.jobHints.Add(1) },
+		JobCancelled: func(_ context.Context, job int32, stopped []syncjob.Run) {
+			s.cancelled = append(s.cancelled, fmt.Sprint(job, stopped))
+		},
 	}
 	s.http = httptest.NewServer(s.api.Handler())
 	t.Cleanup(s.http.Close)

@@ -23,6 +23,10 @@ var listParameters = []string{"limit", "offset", "start", "ordering", "q", "brie
 func (q *request) ignored(r *resource.Resource, custom map[string]bool) string {
 	var names []string
 	for name := range q.params {
+		asked, include := strings.CutPrefix(name, includePrefix)
+		if include && slices.Contains(q.lean, asked) {
+			continue
+		}
 		if name != "" && !slices.Contains(listParameters, name) && !r.Filtered(name) && !custom[name] {
 			names = append(names, printable(name))
 		}

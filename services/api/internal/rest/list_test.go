@@ -32,6 +32,7 @@ func (w *world) jobs() {
 	} {
 		w.make(replsPath, r)
 	}
+	w.plantSyncJobs()
 }
 
 // keys returns what a list finds, as key@endpoint.

@@ -11,8 +11,8 @@ import (
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
-// listRoute serves the collection of a resource.
-func (a *API) listRoute(r *resource.Resource) *route {
+// listRoute serves the collection of a resource under one of its paths.
+func (a *API) listRoute(r *resource.Resource, path string) *route {
 	rt := &route{allow: listMethods, res: r, list: true}
 	rt.restrict(r)
 	rt.handle = func(ctx context.Context, q *request) (response, error) {
@@ -21,6 +21,9 @@ func (a *API) listRoute(r *resource.Resource) *route {
 			return ok(r.Options(true, q.allowed(r, "POST", resource.Add, "PUT", resource.Change))), nil
 		case "POST", "PUT", "PATCH", "DELETE":
 			return a.write(ctx, r, q)
+		}
+		if path != r.Path {
+			q.lean = r.Heavy
 		}
 		return a.list(ctx, r, q)
 	}
@@ -150,8 +153,20 @@ func selection(q *request) resource.Selection {
 		s.Omit = strings.Split(v, ",")
 	}
 	s.Brief = resource.Last(q.params["brief"]) != "" && (q.method == "GET" || q.method == "HEAD")
+	if s.Omit != nil || !s.Brief {
+		for _, name := range q.lean {
+			if !slices.Contains(yes, strings.ToLower(resource.Last(q.params[includePrefix+name]))) {
+				s.Omit = append(s.Omit, name)
+			}
+		}
+	}
 	return s
 }
+
+// includePrefix begins the parameters that ask for a field which a list leaves out, and yes are their values.
+const includePrefix = "include_"
+
+var yes = []string{"1", "true", "yes", "on"}
 
 // errNoPath is the answer where there is nothing.
 var errNoPath = fault.Wrap(fault.NotFound, resource.Detail("Not found."), "find the path")

@@ -30,7 +30,7 @@ func (a *API) Handler() http.Handler {
 	e.UseRawPath, e.UnescapePathValues = true, false
 	for _, r := range a.Store.Set.All {
 		for _, path := range append([]string{r.Path}, r.Aliases...) {
-			a.mount(e, "/api/"+path+"/", a.listRoute(r))
+			a.mount(e, "/api/"+path+"/", a.listRoute(r, path))
 			a.mount(e, "/api/"+path+"/:object/", a.objectRoute(r))
 		}
 	}

@@ -18,6 +18,7 @@ func (a *API) services() map[string]*route {
 		"/api/status/":                    a.statusRoute(),
 		"/api/plugins/installed-plugins/": a.pluginsRoute(),
 		eventsPath:                        a.eventsRoute(),
+		syncPath:                          a.syncRoute(),
 		schemaPath:                        a.schemaRoute(),
 		schemaPath + "swagger-ui/":        a.pageRoute("swagger-ui"),
 		schemaPath + "redoc/":             a.pageRoute("redoc"),

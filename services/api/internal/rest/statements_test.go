@@ -57,6 +57,10 @@ func (s *server) crowd() {
 		`INSERT INTO journal_entries (object_type_id, object_id, comments, created_by_id) SELECT 1, n, 'c' || n, (SELECT min(id) FROM users) FROM generate_series(1, 40) n`,
 		`INSERT INTO changes (object_type_id, object_id, action, cause, request_id, user_id, user_name, prechange, postchange)
 			SELECT 1 + n % 8, n, 'update', 'api', gen_random_uuid(), (SELECT min(id) FROM users), 'admin', '{}', '{}' FROM generate_series(1, 40) n`,
+		`INSERT INTO jobs (name, kinds, endpoint_ids, status, object_type_id, object_id, user_id, request_id)
+			SELECT 'j' || n, '{inventory,replication}', ARRAY[n], 'completed', 3, n, (SELECT min(id) FROM users), gen_random_uuid() FROM generate_series(1, 40) n`,
+		`INSERT INTO job_parts (job_id, endpoint_id, endpoint_name, kind) SELECT j.id, n, 'e' || n, unnest(j.kinds) FROM jobs j, generate_series(1, 10) n`,
+		`INSERT INTO job_logs (job_id, message) SELECT j.id, 'line ' || n FROM jobs j, generate_series(1, 10) n`,
 		`ANALYZE`,
 	} {
 		s.exec(sql)
