@@ -26,6 +26,7 @@ import (
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/live"
+	"github.com/proxops/proxops/services/api/internal/probe"
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/rest"
 	"github.com/proxops/proxops/services/api/internal/store"
@@ -139,18 +140,22 @@ func (c Config) check() error {
 
 func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, hub *live.Hub, log *slog.Logger) (*rest.API, error) {
 	hints := hints{bus: b, log: log}
-	set, err := catalog.New(catalog.Options{SiteKeys: c.SiteKeys, Peppers: c.Peppers, EndpointsChanged: hints.endpointsChanged})
+	set, err := catalog.New(catalog.Options{SiteKeys: c.SiteKeys, Peppers: c.Peppers, EndpointsChanged: hints.endpointsChanged, JobsChanged: hints.jobsChanged})
 	if err != nil {
 		return nil, err
 	}
 	return &rest.API{
-		Store: &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: c.PageSize, Max: c.MaxPageSize}},
-		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
-		Live:  hub,
-		Log:   log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
-		JobsChanged: hints.jobsChanged, JobCancelled: hints.jobCancelled,
+		Store:  &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: c.PageSize, Max: c.MaxPageSize}},
+		Auth:   &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
+		Live:   hub,
+		Prober: &probe.Prober{Queries: store.New(pool), Bus: b, Log: log, Timeout: probeTimeout},
+		Log:    log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
+		JobsChanged: hints.jobsChanged, JobCancelled: hints.jobCancelled, RunsStopped: hints.runsStopped,
 	}, nil
 }
+
+// probeTimeout is how long a poller may take to try a connection.
+const probeTimeout = 30 * time.Second
 
 // withDefaults fills in what kong would, for those who make a Config by hand.
 func (c Config) withDefaults() Config {

@@ -19,6 +19,8 @@ import (
 	"github.com/proxops/proxops/services/projector/internal/project"
 	"github.com/proxops/proxops/services/projector/internal/relay"
 	"github.com/proxops/proxops/services/projector/internal/schedule"
+	"github.com/proxops/proxops/services/projector/internal/syncs"
+	"github.com/proxops/proxops/services/projector/internal/timer"
 	"github.com/proxops/proxops/services/projector/internal/watch"
 )
 
@@ -34,6 +36,8 @@ type Config struct {
 
 	ClaimTimeout      time.Duration `help:"How long a claim of an endpoint holds when its poller says nothing more." default:"2m" env:"CLAIM_TIMEOUT"`
 	InventoryInterval time.Duration `help:"How often nodes, storages and guests are read." default:"5m" env:"INVENTORY_INTERVAL"`
+	JobPatience       time.Duration `help:"How long a sync job waits for a site of which no poller begins any run." default:"10m" env:"JOB_PATIENCE"`
+	JobRetention      time.Duration `help:"How long sync jobs are kept after their end. -1s: for ever." default:"2160h" env:"JOB_RETENTION"`
 }
 
 // Deps are what a projector is given by its process. Nothing is required.
@@ -67,16 +71,19 @@ func run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 
-	desk := &claim.Desk{Pool: pool, Log: log, ClaimTimeout: cfg.ClaimTimeout, InventoryInterval: cfg.InventoryInterval}
-	consumer := &project.Consumer{Pool: pool, Log: log, Metrics: project.NewMetrics(registry), Workers: cfg.Workers}
+	keeper := &syncs.Keeper{Pool: pool, Bus: b, Log: log, Metrics: registry, Patience: cfg.JobPatience, Retention: cfg.JobRetention}
+	keeper.Prepare()
+	desk := &claim.Desk{Pool: pool, Log: log, ClaimTimeout: cfg.ClaimTimeout, InventoryInterval: cfg.InventoryInterval, Moved: keeper.Tell}
+	consumer := &project.Consumer{Pool: pool, Log: log, Metrics: project.NewMetrics(registry), Workers: cfg.Workers, Moved: keeper.Tell}
 	events := &relay.Relay{Pool: pool, Bus: b, Log: log, Metrics: registry}
 	scheduler := &schedule.Scheduler{Pool: pool, Bus: b, Log: log, Metrics: registry}
-	watcher := &watch.Watcher{Pool: pool, Bus: b, Log: log, Metrics: registry}
-	registrar := &dead.Registrar{Pool: pool, Bus: b, Log: log, Metrics: registry, Snapshot: consumer.GiveUp}
+	watcher := &watch.Watcher{Pool: pool, Bus: b, Log: log, Metrics: registry, Moved: keeper.Tell}
+	timers := &timer.Timer{Pool: pool, Bus: b, Log: log, Metrics: registry, Moved: keeper.Tell}
+	registrar := &dead.Registrar{Pool: pool, Bus: b, Log: log, Metrics: registry, Snapshot: consumer.GiveUp, Moved: keeper.Tell}
 	parts := []func(context.Context) error{
 		func(ctx context.Context) error { return desk.Serve(ctx, b) },
 		func(ctx context.Context) error { return consumer.Run(ctx, b) },
-		events.Run, scheduler.Run, watcher.Run, registrar.Run,
+		events.Run, scheduler.Run, watcher.Run, registrar.Run, timers.Run, keeper.Run,
 	}
 	if cfg.AdminListen != "" {
 		ln, err := httpd.Listen(ctx, cfg.AdminListen)
@@ -100,5 +107,6 @@ func (c Config) withDefaults() Config {
 	c.Replicas, c.Workers = cmp.Or(c.Replicas, 1), cmp.Or(c.Workers, 4)
 	c.ClaimTimeout = cmp.Or(c.ClaimTimeout, 2*time.Minute)
 	c.InventoryInterval = cmp.Or(c.InventoryInterval, 5*time.Minute)
+	c.JobPatience, c.JobRetention = cmp.Or(c.JobPatience, 10*time.Minute), cmp.Or(c.JobRetention, 90*24*time.Hour)
 	return c
 }

@@ -22,6 +22,7 @@ type Commands struct {
 
 	Run      Run      `cmd:"" help:"Run the product on this machine for real clusters."`
 	Demo     Demo     `cmd:"" help:"Run the product with simulated clusters."`
+	Sync     Sync     `cmd:"" help:"Synchronise endpoints now: all, or some types, or some endpoints."`
 	Verify   Verify   `cmd:"" help:"Check that jobs, change log and events of a running system agree."`
 	User     User     `cmd:"" help:"Make and change users."`
 	Token    Token    `cmd:"" help:"Make and revoke API tokens."`

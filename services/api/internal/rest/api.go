@@ -41,6 +41,7 @@ type API struct {
 	Store   *resource.Store
 	Auth    Authenticator
 	Live    *live.Hub // nil: nothing is streamed
+	Prober  Prober
 	Log     *slog.Logger
 	Proxies []netip.Prefix // whose X-Forwarded headers are believed
 	Version string         // of the product, as /api/status/ tells it
@@ -48,9 +49,10 @@ type API struct {
 	Open bool
 
 	// JobsChanged is called after the commit of requests that made or cancelled sync jobs, and JobCancelled before it with the runs that need not go on.
-	// They must not fail: they are hints. Nil: nobody cares.
+	// RunsStopped is called with such runs when no job was cancelled. They must not fail: they are hints. Nil: nobody cares.
 	JobsChanged  func(ctx context.Context)
 	JobCancelled func(ctx context.Context, job int32, stopped []syncjob.Run)
+	RunsStopped  func(ctx context.Context, stopped []syncjob.Run)
 
 	exports  func(context.Context) (done func(), err error)
 	document func() (*document, error)

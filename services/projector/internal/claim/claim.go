@@ -3,7 +3,6 @@ package claim
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,10 +12,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/proxops/proxops/libs/connect"
 	"github.com/proxops/proxops/libs/postgres"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
+	"github.com/proxops/proxops/services/projector/internal/syncs"
 )
 
 // Desk answers claims and reports. All its fields are required. Any number of desks may work on one database at once.
@@ -27,18 +28,23 @@ type Desk struct {
 	ClaimTimeout time.Duration
 	// InventoryInterval is the pace of the inventory in runs that do not ask for it.
 	InventoryInterval time.Duration
+	// Moved hears, after the commit, what a claim or a report did for sync jobs. Nil: nobody cares.
+	Moved func(ctx context.Context, m syncs.Moved)
 }
 
 // Claim grants or refuses what a poller of the site asks for. Only a request that makes no sense is an error.
 func (d *Desk) Claim(ctx context.Context, site string, req *proxopsv1.ClaimRequest) (*proxopsv1.ClaimReply, error) {
 	var reply *proxopsv1.ClaimReply
+	var moved syncs.Moved
 	err := postgres.InTx(ctx, d.Pool, func(tx pgx.Tx) (err error) {
-		reply, err = d.decide(ctx, store.New(tx), site, req)
+		moved = syncs.Moved{Endpoint: int32(req.GetEndpointId())}
+		reply, err = d.decide(ctx, tx, site, req, &moved)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim endpoint %d for %s: %w", req.GetEndpointId(), req.GetPoller(), err)
 	}
+	d.tell(ctx, moved)
 	if c := reply.GetClaim(); c != nil {
 		d.Log.InfoContext(ctx, "claim granted", "endpoint_id", req.GetEndpointId(), "generation", c.GetGeneration(), "kinds", tokens(c.GetKinds()),
 			"poller", req.GetPoller(), "trigger", req.GetTrigger().String())
@@ -49,8 +55,15 @@ func (d *Desk) Claim(ctx context.Context, site string, req *proxopsv1.ClaimReque
 	return reply, nil
 }
 
+func (d *Desk) tell(ctx context.Context, m syncs.Moved) {
+	if d.Moved != nil {
+		d.Moved(ctx, m)
+	}
+}
+
 // decide holds the lock of the endpoint from its first statement on.
-func (d *Desk) decide(ctx context.Context, q *store.Queries, site string, req *proxopsv1.ClaimRequest) (*proxopsv1.ClaimReply, error) {
+func (d *Desk) decide(ctx context.Context, tx pgx.Tx, site string, req *proxopsv1.ClaimRequest, moved *syncs.Moved) (*proxopsv1.ClaimReply, error) {
+	q := store.New(tx)
 	id, ok := endpointID(req.GetEndpointId())
 	if !ok {
 		return refuse(proxopsv1.RefusalReason_REFUSAL_REASON_UNKNOWN, 0, "no endpoint has the id %d", req.GetEndpointId()), nil
@@ -63,46 +76,64 @@ func (d *Desk) decide(ctx context.Context, q *store.Queries, site string, req *p
 		return nil, fmt.Errorf("lock the endpoint: %w", err)
 	}
 	if !endpoint.Enabled {
-		return refuse(proxopsv1.RefusalReason_REFUSAL_REASON_DISABLED, 0, "endpoint %s is disabled", endpoint.Name), nil
+		moved.Jobs, err = syncs.Refuse(ctx, tx, id, "failed", syncs.Failure{
+			Kind: "disabled", Text: fmt.Sprintf("endpoint %s is disabled", endpoint.Name), Remedy: "enable the endpoint",
+		})
+		return refuse(proxopsv1.RefusalReason_REFUSAL_REASON_DISABLED, 0, "endpoint %s is disabled", endpoint.Name), err
 	}
 	state, err := stateOf(ctx, q, id)
 	if err != nil {
 		return nil, err
 	}
-	syncs, err := q.SyncStateList(ctx, id)
+	kinds, err := q.SyncStateList(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read the sync states: %w", err)
 	}
-	plan := planOf(endpoint, state, syncs, d.InventoryInterval, req)
+	waiting, err := q.JobPartsPending(ctx, id, !busy(state))
+	if err != nil {
+		return nil, fmt.Errorf("read what sync jobs wait for: %w", err)
+	}
+	plan := planOf(endpoint, state, kinds, waiting, d.InventoryInterval, req)
+	if plan.refusal != nil && plan.refusal.GetRefusal().GetReason() == proxopsv1.RefusalReason_REFUSAL_REASON_BUSY {
+		return plan.refusal, nil
+	}
 	if len(endpoint.SealedCredentials) == 0 {
-		if err := noCredentials(ctx, q, endpoint, plan.kinds, state.Now); err != nil {
-			return nil, err
-		}
-		return refuse(proxopsv1.RefusalReason_REFUSAL_REASON_NO_CREDENTIALS, 0, "endpoint %s has no credentials", endpoint.Name), nil
+		moved.Jobs, err = d.noCredentials(ctx, tx, endpoint, plan.kinds, state.Now)
+		return refuse(proxopsv1.RefusalReason_REFUSAL_REASON_NO_CREDENTIALS, 0, "endpoint %s has no credentials", endpoint.Name), err
 	}
 	if plan.refusal != nil {
 		return plan.refusal, nil
 	}
-	if err := expire(ctx, q, id, state, d.ClaimTimeout); err != nil {
-		return nil, err
+	var again []int32
+	if len(state.ClaimPending) > 0 || len(waiting) > 0 {
+		if again, err = expire(ctx, tx, id, state, d.ClaimTimeout); err != nil {
+			return nil, err
+		}
 	}
-	return d.grant(ctx, q, endpoint, state, plan.kinds, req)
+	reply, joined, err := d.grant(ctx, tx, endpoint, state, plan.kinds, req)
+	moved.Jobs = append(again, joined...)
+	return reply, err
 }
 
-// grant issues the next generation.
-func (d *Desk) grant(ctx context.Context, q *store.Queries, endpoint store.EndpointLockRow, state store.EndpointStateGetRow, kinds []proxopsv1.Kind,
+// grant issues the next generation, and joins sync jobs to its run.
+func (d *Desk) grant(ctx context.Context, tx pgx.Tx, endpoint store.EndpointLockRow, state store.EndpointStateGetRow, kinds []proxopsv1.Kind,
 	req *proxopsv1.ClaimRequest,
-) (*proxopsv1.ClaimReply, error) {
+) (*proxopsv1.ClaimReply, []int32, error) {
+	q := store.New(tx)
 	generation, err := q.ClaimIssue(ctx, text(req.GetPoller()), state.Now.Add(d.ClaimTimeout), tokens(kinds), endpoint.ID)
 	if err != nil {
-		return nil, fmt.Errorf("issue a generation: %w", err)
+		return nil, nil, fmt.Errorf("issue a generation: %w", err)
 	}
-	if err := q.SyncStateAttempt(ctx, endpoint.ID, tokens(kinds), state.Now); err != nil {
-		return nil, fmt.Errorf("record the attempt: %w", err)
+	if err := d.attempt(ctx, q, endpoint, kinds, state.Now); err != nil {
+		return nil, nil, err
+	}
+	jobs, err := syncs.Join(ctx, tx, endpoint.ID, generation, tokens(kinds), text(req.GetPoller()))
+	if err != nil {
+		return nil, nil, err
 	}
 	target, err := targetOf(endpoint)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	claim := &proxopsv1.Claim{
 		Generation:        generation,
@@ -115,32 +146,29 @@ func (d *Desk) grant(ctx context.Context, q *store.Queries, endpoint store.Endpo
 		claim.Identity = &proxopsv1.Identity{Name: state.ClusterName, Standalone: state.Standalone}
 	}
 	if claim.KnownJobs, err = knownJobs(ctx, q, endpoint.ID, kinds); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &proxopsv1.ClaimReply{Result: &proxopsv1.ClaimReply_Claim{Claim: claim}}, nil
+	return &proxopsv1.ClaimReply{Result: &proxopsv1.ClaimReply_Claim{Claim: claim}}, jobs, nil
+}
+
+// attempt records that kinds are about to be read, and when they are due again.
+func (d *Desk) attempt(ctx context.Context, q *store.Queries, endpoint store.EndpointLockRow, kinds []proxopsv1.Kind, now time.Time) error {
+	p := store.SyncStateAttemptParams{EndpointID: endpoint.ID, Kinds: tokens(kinds), At: now}
+	if endpoint.PollInterval > 0 {
+		interval := time.Duration(endpoint.PollInterval) * time.Second
+		p.Due, p.InventoryDue = new(now.Add(interval)), new(now.Add(max(interval, d.InventoryInterval)))
+	}
+	if err := q.SyncStateAttempt(ctx, p); err != nil {
+		return fmt.Errorf("record the attempt: %w", err)
+	}
+	return nil
 }
 
 func targetOf(e store.EndpointLockRow) (*proxopsv1.Target, error) {
-	var fingerprints []string
-	if err := json.Unmarshal(e.Fingerprints, &fingerprints); err != nil {
-		return nil, fmt.Errorf("read the fingerprints of endpoint %s: %w", e.Name, err)
-	}
-	var hosts []string
-	for _, host := range []string{e.Domain, e.IpAddress} {
-		if host != "" && (len(hosts) == 0 || hosts[0] != host) {
-			hosts = append(hosts, host)
-		}
-	}
-	return &proxopsv1.Target{
-		Hosts:         hosts,
-		Port:          uint32(e.Port),
-		Username:      e.Username,
-		TokenName:     e.TokenName,
-		VerifyTls:     e.VerifySsl,
-		Fingerprints:  fingerprints,
-		CaCertificate: e.CaCertificate,
-		Name:          e.Name,
-	}, nil
+	return connect.Fields{
+		Name: e.Name, Domain: e.Domain, IPAddress: e.IpAddress, Port: e.Port, Username: e.Username, TokenName: e.TokenName,
+		VerifySSL: e.VerifySsl, Fingerprints: e.Fingerprints, CACertificate: e.CaCertificate,
+	}.Target()
 }
 
 // knownJobs are the jobs whose disappearance the poller has to prove.

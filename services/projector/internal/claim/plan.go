@@ -18,18 +18,40 @@ type plan struct {
 // known lists the kinds in the order in which they are read.
 var known = []proxopsv1.Kind{proxopsv1.Kind_KIND_BACKUP_ROUTINE, proxopsv1.Kind_KIND_REPLICATION, proxopsv1.Kind_KIND_INVENTORY}
 
-// planOf decides by what the database knows alone.
-func planOf(endpoint store.EndpointLockRow, state store.EndpointStateGetRow, syncs []store.SyncStateListRow, inventoryInterval time.Duration,
+// planOf decides by what the database knows alone. Waiting is what sync jobs wait for: it is read whatever the task itself is for, unless another
+// run holds the endpoint.
+func planOf(endpoint store.EndpointLockRow, state store.EndpointStateGetRow, syncs []store.SyncStateListRow, waiting []string, inventoryInterval time.Duration,
+	req *proxopsv1.ClaimRequest,
+) plan {
+	if busy(state) {
+		return plan{refusal: refuse(proxopsv1.RefusalReason_REFUSAL_REASON_BUSY, state.ClaimExpiresAt.Sub(state.Now),
+			"%s reads endpoint %s now", state.ClaimedBy, endpoint.Name)}
+	}
+	own := ownPlan(endpoint, state, syncs, inventoryInterval, req)
+	if len(waiting) == 0 {
+		return own
+	}
+	return plan{kinds: slices.DeleteFunc(slices.Clone(known), func(k proxopsv1.Kind) bool {
+		return !slices.Contains(waiting, subjects.KindToken(k)) && (own.refusal != nil || !slices.Contains(own.kinds, k))
+	})}
+}
+
+// busy says whether a run holds the endpoint.
+func busy(state store.EndpointStateGetRow) bool {
+	return len(state.ClaimPending) > 0 && state.ClaimExpiresAt != nil && state.ClaimExpiresAt.After(state.Now)
+}
+
+// ownPlan is the plan for what the task itself is for.
+func ownPlan(endpoint store.EndpointLockRow, state store.EndpointStateGetRow, syncs []store.SyncStateListRow, inventoryInterval time.Duration,
 	req *proxopsv1.ClaimRequest,
 ) plan {
 	p := plan{kinds: kindsOf(state.Now, syncs, inventoryInterval, req)}
 	scheduled := req.GetTrigger() != proxopsv1.Trigger_TRIGGER_MANUAL
 	switch {
+	case req.GetJobId() != "":
+		p.refusal = refuse(proxopsv1.RefusalReason_REFUSAL_REASON_NOT_DUE, 0, "what sync jobs wanted of endpoint %s is read already", endpoint.Name)
 	case len(p.kinds) == 0:
 		p.refusal = refuse(proxopsv1.RefusalReason_REFUSAL_REASON_NOT_DUE, 0, "the task names no kind that this version reads")
-	case len(state.ClaimPending) > 0 && state.ClaimExpiresAt != nil && state.ClaimExpiresAt.After(state.Now):
-		p.refusal = refuse(proxopsv1.RefusalReason_REFUSAL_REASON_BUSY, state.ClaimExpiresAt.Sub(state.Now),
-			"%s reads endpoint %s now", state.ClaimedBy, endpoint.Name)
 	case scheduled && state.NextAttemptAt != nil && state.NextAttemptAt.After(state.Now):
 		p.refusal = refuse(proxopsv1.RefusalReason_REFUSAL_REASON_BACKING_OFF, state.NextAttemptAt.Sub(state.Now),
 			"endpoint %s failed %d times in a row", endpoint.Name, state.Failures)

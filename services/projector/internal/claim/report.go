@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,29 +14,34 @@ import (
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
+	"github.com/proxops/proxops/services/projector/internal/syncs"
 )
 
 // Report takes the outcome of a run. It counts only while the run's generation is the last issued, and twice the same report changes
 // nothing. What was published is judged when it is applied, not here.
 func (d *Desk) Report(ctx context.Context, site string, r *proxopsv1.RunReport) (*proxopsv1.ReportReply, error) {
 	reply := &proxopsv1.ReportReply{}
+	var moved syncs.Moved
 	err := postgres.InTx(ctx, d.Pool, func(tx pgx.Tx) (err error) {
-		reply.Current, err = report(ctx, store.New(tx), site, r)
+		moved = syncs.Moved{Endpoint: int32(r.GetEndpointId())}
+		reply.Current, err = report(ctx, tx, site, r, &moved)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("take the report of generation %d of endpoint %d: %w", r.GetGeneration(), r.GetEndpointId(), err)
 	}
+	d.tell(ctx, moved)
 	for _, k := range r.GetKinds() {
-		if e := k.GetError(); e != nil {
+		if e := k.GetError(); e != nil && k.GetOutcome() != proxopsv1.Outcome_OUTCOME_ABANDONED {
 			d.Log.WarnContext(ctx, "reading failed", "endpoint_id", r.GetEndpointId(), "generation", r.GetGeneration(),
-				"kind", subjects.KindToken(k.GetKind()), "error_kind", ErrorToken(e.GetKind()), "text", e.GetText(), "current", reply.GetCurrent())
+				"kind", subjects.KindToken(k.GetKind()), "error_kind", subjects.ErrorToken(e.GetKind()), "text", e.GetText(), "current", reply.GetCurrent())
 		}
 	}
 	return reply, nil
 }
 
-func report(ctx context.Context, q *store.Queries, site string, r *proxopsv1.RunReport) (current bool, err error) {
+func report(ctx context.Context, tx pgx.Tx, site string, r *proxopsv1.RunReport, moved *syncs.Moved) (current bool, err error) {
+	q := store.New(tx)
 	id, ok := endpointID(r.GetEndpointId())
 	if !ok {
 		return false, nil
@@ -56,34 +60,52 @@ func report(ctx context.Context, q *store.Queries, site string, r *proxopsv1.Run
 	if state.IssuedGeneration != r.GetGeneration() || r.GetGeneration() == 0 {
 		return false, nil
 	}
-	syncs, err := q.SyncStateList(ctx, id)
+	kinds, err := q.SyncStateList(ctx, id)
 	if err != nil {
 		return false, fmt.Errorf("read the sync states: %w", err)
+	}
+	if err := noteOther(ctx, q, id, state, r); err != nil {
+		return false, err
 	}
 	failed := 0
 	for _, k := range r.GetKinds() {
 		token := subjects.KindToken(k.GetKind())
+		var jobs []int32
 		switch {
 		case k.GetOutcome() == proxopsv1.Outcome_OUTCOME_PUBLISHED:
 			err = q.SyncStateWarn(ctx, warnings(k.GetWarnings()), id, token)
-		case slices.Contains(state.ClaimPending, token): // else it has its outcome already
+		case !slices.Contains(state.ClaimPending, token): // it has its outcome already
+		case k.GetOutcome() == proxopsv1.Outcome_OUTCOME_ABANDONED:
+			jobs, err = abandon(ctx, tx, id, token, state)
+		default:
 			failed++
-			err = fail(ctx, q, id, token, statusOf(k), k.GetError(), k.GetWarnings(), state.Now)
+			jobs, err = fail(ctx, tx, id, token, state, k)
 		}
 		if err != nil {
 			return false, err
 		}
+		moved.Jobs = append(moved.Jobs, jobs...)
 	}
 	promising := func(kind string) bool {
-		return slices.Contains(state.ClaimPending, kind) || applied(syncs, kind, r.GetGeneration())
+		return slices.Contains(state.ClaimPending, kind) || applied(kinds, kind, r.GetGeneration())
 	}
 	if failed > 0 && !worked(r, promising) {
-		err = q.BackOffSet(ctx, state.Now.Add(backOff(endpoint.PollInterval, state.Failures)), id)
+		if err := q.BackOffSet(ctx, state.Now.Add(backOff(endpoint.PollInterval, state.Failures)), id); err != nil {
+			return false, fmt.Errorf("set the back-off: %w", err)
+		}
 	}
-	if err != nil {
-		return false, fmt.Errorf("set the back-off: %w", err)
+	if moved.Waiting, err = q.ClaimOver(ctx, id); err != nil {
+		return false, fmt.Errorf("look whether sync jobs wait: %w", err)
 	}
 	return true, nil
+}
+
+// abandon ends the claim of a kind that its poller did not get to read, as it was stopped.
+func abandon(ctx context.Context, tx pgx.Tx, endpoint int32, kind string, state store.EndpointStateGetRow) ([]int32, error) {
+	if err := store.New(tx).ClaimSettle(ctx, kind, endpoint); err != nil {
+		return nil, fmt.Errorf("settle %s: %w", kind, err)
+	}
+	return syncs.Abandoned(ctx, tx, endpoint, []string{kind}, state.ClaimedBy)
 }
 
 // worked says whether the endpoint answered well enough to be asked at its usual pace: some job list was read, or the inventory if only
@@ -111,47 +133,67 @@ func statusOf(k *proxopsv1.KindReport) string {
 }
 
 // Fail ends the part of a run that cannot be applied: its snapshot was refused, or given up. The caller holds the lock of the endpoint and
-// knows that the generation of the run is the last issued. It returns without a change if the kind has its outcome already.
-func Fail(ctx context.Context, tx pgx.Tx, endpoint int32, kind proxopsv1.Kind, e *proxopsv1.RunError) error {
+// knows that the generation of the run is the last issued. It returns what that did for sync jobs: nothing if the kind has its outcome already.
+func Fail(ctx context.Context, tx pgx.Tx, endpoint int32, kind proxopsv1.Kind, e *proxopsv1.RunError) (moved syncs.Moved, err error) {
 	q := store.New(tx)
+	moved.Endpoint = endpoint
 	state, err := stateOf(ctx, q, endpoint)
 	if err != nil {
-		return err
+		return moved, err
 	}
-	token := subjects.KindToken(kind)
-	if !slices.Contains(state.ClaimPending, token) {
-		return nil
+	if !slices.Contains(state.ClaimPending, subjects.KindToken(kind)) {
+		return moved, nil
 	}
-	if err := fail(ctx, q, endpoint, token, "failing", e, nil, state.Now); err != nil {
-		return err
+	moved.Jobs, err = fail(ctx, tx, endpoint, subjects.KindToken(kind), state, &proxopsv1.KindReport{Kind: kind, Outcome: proxopsv1.Outcome_OUTCOME_FAILED, Error: e})
+	if err != nil {
+		return moved, err
+	}
+	if moved.Waiting, err = q.ClaimOver(ctx, endpoint); err != nil {
+		return moved, fmt.Errorf("look whether sync jobs wait: %w", err)
 	}
 	if kind == proxopsv1.Kind_KIND_INVENTORY || slices.ContainsFunc(known[:2], func(k proxopsv1.Kind) bool {
 		return k != kind && slices.Contains(state.ClaimPending, subjects.KindToken(k))
 	}) {
-		return nil // a run counts as one failure, with the last of its job lists
+		return moved, nil // a run counts as one failure, with the last of its job lists
 	}
 	interval, err := q.EndpointInterval(ctx, endpoint)
 	if err != nil {
-		return fmt.Errorf("read the poll interval: %w", err)
+		return moved, fmt.Errorf("read the poll interval: %w", err)
 	}
 	if err := q.BackOffSet(ctx, state.Now.Add(backOff(interval, state.Failures)), endpoint); err != nil {
-		return fmt.Errorf("set the back-off: %w", err)
+		return moved, fmt.Errorf("set the back-off: %w", err)
 	}
-	return nil
+	return moved, nil
 }
 
-// fail records why the kind could not be read and takes it out of the claim.
-func fail(ctx context.Context, q *store.Queries, endpoint int32, kind, status string, e *proxopsv1.RunError, warns []string, at time.Time) error {
+// fail records why the kind could not be read, takes it out of the claim, and settles it for sync jobs.
+func fail(ctx context.Context, tx pgx.Tx, endpoint int32, kind string, state store.EndpointStateGetRow, k *proxopsv1.KindReport) ([]int32, error) {
+	if err := settle(ctx, store.New(tx), endpoint, kind, state.Now, k); err != nil {
+		return nil, err
+	}
+	o := syncs.Outcome{Status: "failed", Requests: k.GetRequests(), Duration: k.GetDuration().AsDuration(), Failure: failureOf(k.GetError())}
+	switch {
+	case k.GetOutcome() == proxopsv1.Outcome_OUTCOME_PARTIAL:
+		o.Status = "partial"
+	case o.Failure.Kind == subjects.ErrorToken(proxopsv1.ErrorKind_ERROR_KIND_INTERNAL):
+		o.Status = "errored"
+	}
+	return syncs.Settle(ctx, tx, endpoint, state.IssuedGeneration, kind, o)
+}
+
+// settle records why the kind could not be read and takes it out of the claim.
+func settle(ctx context.Context, q *store.Queries, endpoint int32, kind string, at time.Time, k *proxopsv1.KindReport) error {
+	f := failureOf(k.GetError())
 	err := q.SyncStateFail(ctx, store.SyncStateFailParams{
 		EndpointID:       endpoint,
 		Kind:             kind,
-		Status:           status,
+		Status:           statusOf(k),
 		At:               at,
-		ErrorKind:        ErrorToken(e.GetKind()),
-		ErrorText:        text(e.GetText()),
-		Remedy:           text(e.GetRemedy()),
-		MissingPrivilege: text(e.GetMissingPrivilege()),
-		Warnings:         warnings(warns),
+		ErrorKind:        f.Kind,
+		ErrorText:        f.Text,
+		Remedy:           f.Remedy,
+		MissingPrivilege: f.Privilege,
+		Warnings:         warnings(k.GetWarnings()),
 	})
 	if err != nil {
 		return fmt.Errorf("record that %s failed: %w", kind, err)
@@ -162,47 +204,45 @@ func fail(ctx context.Context, q *store.Queries, endpoint int32, kind, status st
 	return nil
 }
 
-// noCredentials says in the sync states why nothing is read.
-func noCredentials(ctx context.Context, q *store.Queries, endpoint store.EndpointLockRow, kinds []proxopsv1.Kind, at time.Time) error {
+// failureOf is an error as tables have it.
+func failureOf(e *proxopsv1.RunError) syncs.Failure {
+	return syncs.Failure{Kind: subjects.ErrorToken(e.GetKind()), Text: text(e.GetText()), Remedy: text(e.GetRemedy()), Privilege: text(e.GetMissingPrivilege())}
+}
+
+// noCredentials says in the sync states, and to sync jobs, why nothing is read.
+func (d *Desk) noCredentials(ctx context.Context, tx pgx.Tx, endpoint store.EndpointLockRow, kinds []proxopsv1.Kind, at time.Time) ([]int32, error) {
+	q := store.New(tx)
+	e := &proxopsv1.RunError{
+		Kind:   proxopsv1.ErrorKind_ERROR_KIND_CREDENTIALS,
+		Text:   fmt.Sprintf("endpoint %s has no credentials, so it cannot be read", endpoint.Name),
+		Remedy: "set an API token (token_name and token_value) on the endpoint",
+	}
 	for _, kind := range tokens(kinds) {
-		err := fail(ctx, q, endpoint.ID, kind, "failing", &proxopsv1.RunError{
-			Kind:   proxopsv1.ErrorKind_ERROR_KIND_CREDENTIALS,
-			Text:   fmt.Sprintf("endpoint %s has no credentials, so it cannot be read", endpoint.Name),
-			Remedy: "set an API token (token_name and token_value) on the endpoint",
-		}, nil, at)
-		if err != nil {
-			return err
+		if err := settle(ctx, q, endpoint.ID, kind, at, &proxopsv1.KindReport{Outcome: proxopsv1.Outcome_OUTCOME_FAILED, Error: e}); err != nil {
+			return nil, err
 		}
 	}
 	// An attempt it was: whoever looks for endpoints that were not read must not ask for it all the time.
-	if err := q.SyncStateAttempt(ctx, endpoint.ID, tokens(kinds), at); err != nil {
-		return fmt.Errorf("record the attempt: %w", err)
+	if err := d.attempt(ctx, q, endpoint, kinds, at); err != nil {
+		return nil, err
 	}
-	return nil
+	return syncs.Refuse(ctx, tx, endpoint.ID, "failed", failureOf(e))
 }
 
 // expire gives the parts of a claim that ran out an outcome, before the next claim takes its place: a poller that dies again and again on one
-// endpoint would otherwise leave it looking well. The next run starts at once, so there is no back-off.
-func expire(ctx context.Context, q *store.Queries, endpoint int32, state store.EndpointStateGetRow, after time.Duration) error {
+// endpoint would otherwise leave it looking well. The next run starts at once, so there is no back-off, and sync jobs join it.
+func expire(ctx context.Context, tx pgx.Tx, endpoint int32, state store.EndpointStateGetRow, after time.Duration) ([]int32, error) {
 	for _, kind := range state.ClaimPending {
-		err := fail(ctx, q, endpoint, kind, "failing", &proxopsv1.RunError{
+		err := settle(ctx, store.New(tx), endpoint, kind, state.Now, &proxopsv1.KindReport{Outcome: proxopsv1.Outcome_OUTCOME_FAILED, Error: &proxopsv1.RunError{
 			Kind:   proxopsv1.ErrorKind_ERROR_KIND_INTERNAL,
 			Text:   fmt.Sprintf("poller %s took run %d and brought no result within %s", state.ClaimedBy, state.IssuedGeneration, after),
 			Remedy: "look whether this poller runs, and at its log; another run follows by itself",
-		}, nil, state.Now)
+		}})
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
-}
-
-// ErrorToken is a kind of error as tables and metrics spell it: connect, permission, internal.
-func ErrorToken(k proxopsv1.ErrorKind) string {
-	if k == proxopsv1.ErrorKind_ERROR_KIND_UNSPECIFIED {
-		return ErrorToken(proxopsv1.ErrorKind_ERROR_KIND_INTERNAL)
-	}
-	return strings.ToLower(strings.TrimPrefix(k.String(), "ERROR_KIND_"))
+	return syncs.Silent(ctx, tx, endpoint)
 }
 
 const (

@@ -117,7 +117,8 @@ func TestFailEndsOneKindOnce(t *testing.T) {
 	c := o.granted(e, manual, backups, replications)
 	for range 2 {
 		err := postgres.InTx(context.Background(), o.desk.Pool, func(tx pgx.Tx) error {
-			return claim.Fail(context.Background(), tx, int32(e), backups, &proxopsv1.RunError{Kind: proxopsv1.ErrorKind_ERROR_KIND_IDENTITY, Text: "another cluster"})
+			_, err := claim.Fail(context.Background(), tx, int32(e), backups, &proxopsv1.RunError{Kind: proxopsv1.ErrorKind_ERROR_KIND_IDENTITY, Text: "another cluster"})
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
+	"github.com/proxops/proxops/services/projector/internal/syncs"
 )
 
 // Registrar takes note of what arrives in the stream DEAD. Any number of them may run at once.
@@ -34,6 +35,8 @@ type Registrar struct {
 	Metrics prometheus.Registerer
 	// Snapshot fails the run of a snapshot that is given up, if it has no outcome yet. Whoever gives one up in an orderly way has called it.
 	Snapshot func(ctx context.Context, m bus.Msg, reason error) error
+	// Moved hears, after the commit, what became of sync jobs. Nil: nobody cares.
+	Moved func(ctx context.Context, m syncs.Moved)
 
 	deaths *prometheus.CounterVec
 }
@@ -92,7 +95,13 @@ func (r *Registrar) task(ctx context.Context, subject string, data []byte, reaso
 		}
 	}
 	var failed int64
+	var moved syncs.Moved
+	why := syncs.Failure{
+		Kind: "internal", Text: "no poller could begin the run: " + postgres.Text(reason.Error(), maxReason),
+		Remedy: "look whether the pollers of the endpoint's site run, and at their logs",
+	}
 	err := postgres.InTx(ctx, r.Pool, func(tx pgx.Tx) error {
+		moved = syncs.Moved{Endpoint: endpoint}
 		q := store.New(tx)
 		if _, err := q.EndpointLock(ctx, endpoint); errors.Is(err, pgx.ErrNoRows) {
 			return nil
@@ -103,13 +112,19 @@ func (r *Registrar) task(ctx context.Context, subject string, data []byte, reaso
 		// By the clocks of two servers, which is good enough for what only a person reads, until the next run.
 		failed, err = q.DeadTaskFail(ctx, store.DeadTaskFailParams{
 			EndpointID: endpoint, Kinds: kinds, GivenUp: givenUp,
-			ErrorText: "no poller could begin the run: " + postgres.Text(reason.Error(), maxReason),
-			Remedy:    "look whether the pollers of the endpoint's site run, and at their logs; the next tick tries again",
+			ErrorText: why.Text, Remedy: why.Remedy + "; the next tick tries again",
 		})
+		if err != nil || task.GetJobId() == "" {
+			return err
+		}
+		moved.Jobs, err = syncs.Refuse(ctx, tx, endpoint, "errored", why)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("fail the run of a given up task of endpoint %d: %w", endpoint, err)
+	}
+	if r.Moved != nil {
+		r.Moved(ctx, moved)
 	}
 	r.Log.WarnContext(ctx, "task given up", "endpoint_id", endpoint, "kinds", kinds, "failed", failed, "reason", reason.Error())
 	return nil

@@ -16,9 +16,10 @@ import (
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/claim"
 	"github.com/proxops/proxops/services/projector/internal/store"
+	"github.com/proxops/proxops/services/projector/internal/syncs"
 )
 
-// Consumer applies the messages of the stream SNAPSHOTS. All its fields are required. Any number of consumers may work on one database at
+// Consumer applies the messages of the stream SNAPSHOTS. Any number of consumers may work on one database at
 // once, and messages may come in any order and more than once.
 type Consumer struct {
 	Pool    *pgxpool.Pool
@@ -26,6 +27,8 @@ type Consumer struct {
 	Metrics *Metrics
 	// Workers is how many snapshots this instance applies at once.
 	Workers int
+	// Moved hears, after the commit, what a snapshot did for sync jobs. Nil: nobody cares; the other fields are required.
+	Moved func(ctx context.Context, m syncs.Moved)
 }
 
 // patience bounds the work on one message: far longer than the largest snapshot takes, so that a lock that is never given back ends here.
@@ -58,6 +61,7 @@ func (c *Consumer) Handle(ctx context.Context, m bus.Msg) error {
 	if err != nil {
 		return err
 	}
+	c.tell(ctx, result.Moved)
 	took := time.Since(start)
 	c.Metrics.record(s, result, took)
 	level := slog.LevelInfo
@@ -77,30 +81,39 @@ func (c *Consumer) GiveUp(ctx context.Context, m bus.Msg, reason error) error {
 		return nil
 	}
 	s, _ := Decode(m.Subject, m.Data) // the reason says what is wrong with it
-	err := postgres.InTx(ctx, c.Pool, func(tx pgx.Tx) error {
-		return giveUp(ctx, tx, endpoint, kind, s.GetGeneration(), reason)
+	var moved syncs.Moved
+	err := postgres.InTx(ctx, c.Pool, func(tx pgx.Tx) (err error) {
+		moved, err = giveUp(ctx, tx, endpoint, kind, s.GetGeneration(), reason)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("fail the run of a given up %s of endpoint %d: %w", subjects.KindToken(kind), endpoint, err)
 	}
+	c.tell(ctx, moved)
 	c.Metrics.outcomes.WithLabelValues(subjects.KindToken(kind), "given_up").Inc()
 	return nil
 }
 
+func (c *Consumer) tell(ctx context.Context, m syncs.Moved) {
+	if c.Moved != nil {
+		c.Moved(ctx, m)
+	}
+}
+
 // giveUp knows no generation if the message could not even be read: then it is one of the run that waits for it now.
-func giveUp(ctx context.Context, tx pgx.Tx, endpoint int32, kind proxopsv1.Kind, generation int64, reason error) error {
+func giveUp(ctx context.Context, tx pgx.Tx, endpoint int32, kind proxopsv1.Kind, generation int64, reason error) (moved syncs.Moved, err error) {
 	q := store.New(tx)
 	if _, err := q.EndpointLock(ctx, endpoint); errors.Is(err, pgx.ErrNoRows) {
-		return nil
+		return moved, nil
 	} else if err != nil {
-		return fmt.Errorf("lock the endpoint: %w", err)
+		return moved, fmt.Errorf("lock the endpoint: %w", err)
 	}
 	state, err := q.SnapshotState(ctx, subjects.KindToken(kind), endpoint)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && generation > 0 && generation != state.IssuedGeneration {
-		return nil
+		return moved, nil
 	}
 	if err != nil {
-		return fmt.Errorf("read the sync state: %w", err)
+		return moved, fmt.Errorf("read the sync state: %w", err)
 	}
 	return claim.Fail(ctx, tx, endpoint, kind, &proxopsv1.RunError{
 		Kind:   proxopsv1.ErrorKind_ERROR_KIND_INTERNAL,

@@ -12,11 +12,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/libs/clusterid"
 	"github.com/proxops/proxops/libs/fault"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/claim"
 	"github.com/proxops/proxops/services/projector/internal/store"
+	"github.com/proxops/proxops/services/projector/internal/syncs"
 )
 
 // Outcome says what became of a snapshot. Each of them is final: the message may be acknowledged after the commit.
@@ -44,6 +46,8 @@ type Result struct {
 	Created, Updated, Unchanged, Stale, Reactivated int
 	// RequestID is that of the change rows.
 	RequestID uuid.UUID
+	// Moved is what that did for sync jobs, who are to hear of it after the commit.
+	Moved syncs.Moved
 }
 
 // Snapshot applies a snapshot that Check has passed. It holds the lock of the endpoint until tx ends, and applies only if the snapshot's
@@ -153,26 +157,24 @@ func (r *run) foreign() bool {
 	return r.state.ClusterName != "" && (r.state.ClusterName != text(id.GetName()) || r.state.Standalone != id.GetStandalone())
 }
 
-func (r *run) refuse(ctx context.Context) error {
-	return claim.Fail(ctx, r.tx, r.endpoint, r.snapshot.GetKind(), &proxopsv1.RunError{
+func (r *run) refuse(ctx context.Context) (err error) {
+	other := r.snapshot.GetIdentity()
+	if err := claim.NoteOther(ctx, r.q, r.endpoint, other); err != nil {
+		return err
+	}
+	r.result.Moved, err = claim.Fail(ctx, r.tx, r.endpoint, r.snapshot.GetKind(), &proxopsv1.RunError{
 		Kind: proxopsv1.ErrorKind_ERROR_KIND_IDENTITY,
 		Text: fmt.Sprintf("the address answers as %s, but this endpoint is %s",
-			cluster(r.snapshot.GetIdentity().GetName(), r.snapshot.GetIdentity().GetStandalone()), cluster(r.state.ClusterName, r.state.Standalone)),
-		Remedy: "correct the address of the endpoint; if the cluster was renamed or the host joined a cluster, make a new endpoint for it",
+			clusterid.Name(other.GetName(), other.GetStandalone()), clusterid.Name(r.state.ClusterName, r.state.Standalone)),
+		Remedy: clusterid.Remedy(int64(r.endpoint)),
 	})
-}
-
-func cluster(name string, standalone bool) string {
-	if standalone {
-		return "standalone host " + name
-	}
-	return "cluster " + name
+	return err
 }
 
 // finish records that the reading was applied, and settles its part of the claim.
 func (r *run) finish(ctx context.Context) error {
 	s := r.snapshot
-	err := r.q.SnapshotApplied(ctx, store.SnapshotAppliedParams{
+	waiting, err := r.q.SnapshotApplied(ctx, store.SnapshotAppliedParams{
 		EndpointID:  r.endpoint,
 		Kind:        r.kind,
 		Generation:  s.GetGeneration(),
@@ -186,7 +188,12 @@ func (r *run) finish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("record the reading: %w", err)
 	}
-	return nil
+	jobs, err := syncs.Settle(ctx, r.tx, r.endpoint, s.GetGeneration(), r.kind, syncs.Outcome{
+		Status: "completed", Created: r.result.Created, Updated: r.result.Updated, Unchanged: r.result.Unchanged, Stale: r.result.Stale,
+		Reactivated: r.result.Reactivated, Skipped: int(s.GetSkipped()), Requests: s.GetRequests(), Duration: s.GetDuration().AsDuration(),
+	})
+	r.result.Moved = syncs.Moved{Endpoint: r.endpoint, Jobs: jobs, Waiting: waiting}
+	return err
 }
 
 // origin is whom the change rows of this snapshot name.

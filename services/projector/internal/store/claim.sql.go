@@ -39,6 +39,19 @@ func (q *Queries) ClaimIssue(ctx context.Context, claimedBy string, expiresAt ti
 	return issued_generation, err
 }
 
+const claimOver = `-- name: ClaimOver :one
+SELECT (cardinality(s.claim_pending) = 0 AND EXISTS (SELECT FROM job_parts p WHERE p.endpoint_id = s.endpoint_id AND p.status = 'pending'))::boolean AS waiting
+FROM endpoint_states s WHERE s.endpoint_id = $1
+`
+
+// Whether no run holds the endpoint and sync jobs wait for one.
+func (q *Queries) ClaimOver(ctx context.Context, endpointID int32) (bool, error) {
+	row := q.db.QueryRow(ctx, claimOver, endpointID)
+	var waiting bool
+	err := row.Scan(&waiting)
+	return waiting, err
+}
+
 const claimSettle = `-- name: ClaimSettle :exec
 UPDATE endpoint_states SET claim_pending = array_remove(claim_pending, $1::text) WHERE endpoint_id = $2
 `
@@ -206,13 +219,29 @@ func (q *Queries) KnownRoutines(ctx context.Context, endpointID int32) ([]string
 }
 
 const syncStateAttempt = `-- name: SyncStateAttempt :exec
-INSERT INTO sync_states (endpoint_id, kind, last_attempt)
-SELECT $1, unnest($2::text[]), $3::timestamptz
-ON CONFLICT (endpoint_id, kind) DO UPDATE SET last_attempt = excluded.last_attempt
+INSERT INTO sync_states (endpoint_id, kind, last_attempt, next_attempt)
+SELECT $1, k.kind, $2::timestamptz, CASE WHEN k.kind = 'inventory' THEN $3::timestamptz ELSE $4::timestamptz END
+FROM (SELECT unnest($5::text[]) AS kind) k
+ON CONFLICT (endpoint_id, kind) DO UPDATE SET last_attempt = excluded.last_attempt, next_attempt = excluded.next_attempt
 `
 
-func (q *Queries) SyncStateAttempt(ctx context.Context, endpointID int32, kinds []string, at time.Time) error {
-	_, err := q.db.Exec(ctx, syncStateAttempt, endpointID, kinds, at)
+type SyncStateAttemptParams struct {
+	EndpointID   int32
+	At           time.Time
+	InventoryDue *time.Time
+	Due          *time.Time
+	Kinds        []string
+}
+
+// With when the kinds are due again; null for those of an endpoint that is read only when asked.
+func (q *Queries) SyncStateAttempt(ctx context.Context, arg SyncStateAttemptParams) error {
+	_, err := q.db.Exec(ctx, syncStateAttempt,
+		arg.EndpointID,
+		arg.At,
+		arg.InventoryDue,
+		arg.Due,
+		arg.Kinds,
+	)
 	return err
 }
 

@@ -10,13 +10,15 @@ import (
 	"time"
 )
 
-const snapshotApplied = `-- name: SnapshotApplied :exec
+const snapshotApplied = `-- name: SnapshotApplied :one
 WITH claim AS (
     UPDATE endpoint_states
     SET claim_pending = array_remove(claim_pending, $2::text), cluster_name = $7, standalone = $8,
+        other_name = '', other_standalone = false, other_seen = NULL,
         failures = CASE WHEN $9::boolean THEN 0 ELSE failures END,
         next_attempt_at = CASE WHEN $9::boolean THEN NULL ELSE next_attempt_at END
     WHERE endpoint_states.endpoint_id = $1::integer
+    RETURNING cardinality(claim_pending) = 0 AS over
 )
 INSERT INTO sync_states AS s (endpoint_id, kind, applied_generation, digest, object_count, last_seen, status, since)
 VALUES ($1::integer, $2::text, $3, $4, $5, $6::timestamptz, 'ok', $6::timestamptz)
@@ -24,6 +26,8 @@ ON CONFLICT (endpoint_id, kind) DO UPDATE SET
     applied_generation = excluded.applied_generation, digest = excluded.digest, object_count = excluded.object_count,
     last_seen = excluded.last_seen, status = 'ok', since = CASE WHEN s.status = 'ok' THEN s.since ELSE excluded.since END,
     error_kind = '', error_text = '', remedy = '', missing_privilege = ''
+RETURNING (coalesce((SELECT c.over FROM claim c), false)
+    AND EXISTS (SELECT FROM job_parts p WHERE p.endpoint_id = $1::integer AND p.status = 'pending'))::boolean AS waiting
 `
 
 type SnapshotAppliedParams struct {
@@ -38,10 +42,10 @@ type SnapshotAppliedParams struct {
 	Recovered   bool
 }
 
-// Pins the identity with the first snapshot, and forgets failures when a job list was read. Warnings stay: the report of the run brings them,
-// before or after.
-func (q *Queries) SnapshotApplied(ctx context.Context, arg SnapshotAppliedParams) error {
-	_, err := q.db.Exec(ctx, snapshotApplied,
+// Pins the identity with the first snapshot, forgets that another cluster answered, and failures when a job list was read. Warnings stay: the report
+// of the run brings them, before or after. It returns whether the run is over with this and sync jobs wait for another one.
+func (q *Queries) SnapshotApplied(ctx context.Context, arg SnapshotAppliedParams) (bool, error) {
+	row := q.db.QueryRow(ctx, snapshotApplied,
 		arg.EndpointID,
 		arg.Kind,
 		arg.Generation,
@@ -52,7 +56,9 @@ func (q *Queries) SnapshotApplied(ctx context.Context, arg SnapshotAppliedParams
 		arg.Standalone,
 		arg.Recovered,
 	)
-	return err
+	var waiting bool
+	err := row.Scan(&waiting)
+	return waiting, err
 }
 
 const snapshotState = `-- name: SnapshotState :one

@@ -1,4 +1,4 @@
-// Package tick writes the tasks that come by themselves to the stream TASKS, and never over what another instance wrote.
+// Package tick writes tasks and schedules to the stream TASKS, many at once, and reads what schedules there are.
 package tick
 
 import (
@@ -41,8 +41,13 @@ func NewBatch(js jetstream.JetStream, n int) *Batch {
 
 // Put sends a message that is to be stored only if the last one on its subject has the sequence last; zero: if there is none.
 func (b *Batch) Put(subject string, data []byte, last uint64, opts ...jetstream.PublishOpt) error {
+	return b.Add(subject, data, append(opts, jetstream.WithExpectLastSequencePerSubject(last))...)
+}
+
+// Add sends a message that is to be stored whatever there is.
+func (b *Batch) Add(subject string, data []byte, opts ...jetstream.PublishOpt) error {
 	// Sync always makes the server slow to acknowledge, so the stall wait is long.
-	opts = append(opts, jetstream.WithExpectLastSequencePerSubject(last), jetstream.WithStallWait(10*time.Second))
+	opts = append(opts, jetstream.WithStallWait(10*time.Second))
 	ack, err := b.js.PublishMsgAsync(&nats.Msg{Subject: subject, Data: data}, opts...)
 	if err != nil {
 		return fmt.Errorf("publish to %s: %w", subject, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/proxops/proxops/libs/postgres"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
+	"github.com/proxops/proxops/services/projector/internal/syncs"
 	"github.com/proxops/proxops/services/projector/internal/tick"
 	"github.com/proxops/proxops/services/projector/internal/wake"
 )
@@ -30,6 +31,8 @@ type Watcher struct {
 	Metrics prometheus.Registerer
 	// Every is how often it looks. Default 10 s.
 	Every time.Duration
+	// Moved hears, after the commit, what became of sync jobs whose runs fell silent. Nil: nobody cares.
+	Moved func(ctx context.Context, m syncs.Moved)
 
 	silent, late prometheus.Counter
 	failing      bool
@@ -42,7 +45,7 @@ const atOnce = 500
 // nil when ctx ends; everything else it rides out.
 func (w *Watcher) Run(ctx context.Context) error {
 	w.defaults()
-	return wake.Every(ctx, w.Bus, w.Every, func(ctx context.Context, _ bool) time.Time {
+	return wake.Every(ctx, w.Bus, []string{subjects.ControlEndpoints}, w.Every, func(ctx context.Context, _ bool) time.Time {
 		err := errors.Join(w.Silent(ctx), w.Late(ctx))
 		switch {
 		case err == nil:
@@ -73,13 +76,17 @@ func (w *Watcher) Silent(ctx context.Context) error {
 	for {
 		var locked int
 		var failed []store.WatchFailRow
+		var jobs []int32
 		err := postgres.InTx(ctx, w.Pool, func(tx pgx.Tx) error {
 			q := store.New(tx)
 			ids, err := q.WatchSilent(ctx, atOnce)
 			if locked = len(ids); err != nil || locked == 0 {
 				return err
 			}
-			failed, err = q.WatchFail(ctx, ids)
+			if failed, err = q.WatchFail(ctx, ids); err != nil {
+				return err
+			}
+			jobs, err = syncs.Silent(ctx, tx, ids...)
 			return err
 		})
 		if err != nil {
@@ -88,6 +95,9 @@ func (w *Watcher) Silent(ctx context.Context) error {
 		for _, f := range failed {
 			w.silent.Inc()
 			w.Log.WarnContext(ctx, "claim ran out", "endpoint_id", f.EndpointID, "poller", f.ClaimedBy, "kinds", f.ClaimPending)
+		}
+		if w.Moved != nil { // whose endpoint they wait for, the next look at the queue finds out
+			w.Moved(ctx, syncs.Moved{Jobs: jobs})
 		}
 		if locked < atOnce {
 			return nil

@@ -32,9 +32,11 @@ UPDATE endpoint_states SET failures = failures + 1, next_attempt_at = @next_atte
 SELECT kind, applied_generation, last_seen, last_attempt, status FROM sync_states WHERE endpoint_id = @endpoint_id;
 
 -- name: SyncStateAttempt :exec
-INSERT INTO sync_states (endpoint_id, kind, last_attempt)
-SELECT @endpoint_id, unnest(@kinds::text[]), @at::timestamptz
-ON CONFLICT (endpoint_id, kind) DO UPDATE SET last_attempt = excluded.last_attempt;
+-- With when the kinds are due again; null for those of an endpoint that is read only when asked.
+INSERT INTO sync_states (endpoint_id, kind, last_attempt, next_attempt)
+SELECT @endpoint_id, k.kind, @at::timestamptz, CASE WHEN k.kind = 'inventory' THEN sqlc.narg(inventory_due)::timestamptz ELSE sqlc.narg(due)::timestamptz END
+FROM (SELECT unnest(@kinds::text[]) AS kind) k
+ON CONFLICT (endpoint_id, kind) DO UPDATE SET last_attempt = excluded.last_attempt, next_attempt = excluded.next_attempt;
 
 -- name: SyncStateFail :exec
 -- What was applied stays applied. Nothing is written when it is known already.
@@ -60,3 +62,8 @@ SELECT replication_id FROM replications WHERE endpoint_id = @endpoint_id::intege
 
 -- name: EndpointInterval :one
 SELECT poll_interval FROM endpoints WHERE id = @id;
+
+-- name: ClaimOver :one
+-- Whether no run holds the endpoint and sync jobs wait for one.
+SELECT (cardinality(s.claim_pending) = 0 AND EXISTS (SELECT FROM job_parts p WHERE p.endpoint_id = s.endpoint_id AND p.status = 'pending'))::boolean AS waiting
+FROM endpoint_states s WHERE s.endpoint_id = @endpoint_id;
