@@ -40,8 +40,8 @@ type Authenticator interface {
 type API struct {
 	Store   *resource.Store
 	Auth    Authenticator
-	Live    *live.Hub // nil: nothing is streamed
 	Prober  Prober
+	Live    *live.Hub // nil: nothing is streamed
 	Log     *slog.Logger
 	Proxies []netip.Prefix // whose X-Forwarded headers are believed
 	Version string         // of the product, as /api/status/ tells it

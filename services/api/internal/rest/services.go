@@ -17,8 +17,8 @@ func (a *API) services() map[string]*route {
 	out := map[string]*route{
 		"/api/status/":                    a.statusRoute(),
 		"/api/plugins/installed-plugins/": a.pluginsRoute(),
-		eventsPath:                        a.eventsRoute(),
 		syncPath:                          a.syncRoute(),
+		eventsPath:                        a.eventsRoute(),
 		schemaPath:                        a.schemaRoute(),
 		schemaPath + "swagger-ui/":        a.pageRoute("swagger-ui"),
 		schemaPath + "redoc/":             a.pageRoute("redoc"),
