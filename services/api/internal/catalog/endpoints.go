@@ -46,6 +46,10 @@ func endpoints(o Options) *resource.Resource {
 			{Name: "has_credentials", Kind: resource.Boolean{}, Expr: "({t}.sealed_credentials IS NOT NULL)"},
 			{Name: "sync_state", Kind: resource.JSON{Form: resource.VerbatimJSON}, Expr: syncState},
 		}, trailing()),
+		More: []resource.Field{{
+			Name: "sync_status", Expr: syncStatus, Kind: resource.Choice{Choices: resource.Options(SyncStatuses...)},
+			Help: "Of the kind that fares worst; never: some kind was not read yet; disabled: whatever its kinds say",
+		}},
 		Brief:    named,
 		Order:    []string{"name"},
 		Search:   []string{"name", "domain", "ip_address"},
@@ -61,6 +65,19 @@ func pollInterval(seconds int64) (wrong string) {
 	}
 	return ""
 }
+
+// SyncStatuses are how reading an endpoint goes as a whole, the worst first.
+var SyncStatuses = []string{"failing", "partial", "never", "ok", "disabled"}
+
+// syncStatus is one of SyncStatuses.
+var syncStatus = func() string {
+	has := func(status string) string {
+		return "EXISTS (SELECT FROM sync_states s WHERE s.endpoint_id = {t}.id AND s.status = '" + status + "')"
+	}
+	read := "(SELECT count(*) FROM sync_states s WHERE s.endpoint_id = {t}.id AND s.status <> 'never')"
+	return "CASE WHEN NOT {t}.enabled THEN 'disabled' WHEN " + has("failing") + " THEN 'failing' WHEN " + has("partial") + " THEN 'partial'" +
+		" WHEN " + read + " < 3 THEN 'never' ELSE 'ok' END"
+}()
 
 // syncState is what is known about the readings of an endpoint. A kind that was never read has the status "never". When it will be read again is null
 // if that is only when somebody asks.
