@@ -126,21 +126,22 @@ func (w *Web) password(ctx context.Context, p *page) (answer, error) {
 		return answer{title: "Password", body: passwordPage(wrong)}, nil
 	}
 	old, chosen := seal.Secret(p.http.PostFormValue("old")), seal.Secret(p.http.PostFormValue("new"))
-	switch _, err := w.Accounts.Login(ctx, p.who.Username, old, w.Client(p.http)); {
-	case err != nil && fault.KindOf(err) != fault.Denied:
-		return answer{}, err
-	case err != nil:
-		wrong["old"] = []string{"This is not your password."}
-		if t, ok := errors.AsType[auth.Throttled](err); ok {
-			wrong["old"] = []string{t.Error()}
-		}
-	case chosen != seal.Secret(p.http.PostFormValue("again")):
-		wrong["again"] = []string{"This is not the same as the new password."}
+	switch texts := auth.CheckNewPassword(chosen); {
+	case texts != nil:
+		wrong["new"] = texts
 	case chosen == old:
 		wrong["new"] = []string{"This is your password already."}
-	default:
-		if texts := auth.CheckNewPassword(chosen); texts != nil {
-			wrong["new"] = texts
+	case chosen != seal.Secret(p.http.PostFormValue("again")):
+		wrong["again"] = []string{"This is not the same as the new password."}
+	default: // the last, as only so many guesses are looked at
+		_, err := w.Accounts.Login(ctx, p.who.Username, old, w.Client(p.http))
+		if err != nil && fault.KindOf(err) != fault.Denied {
+			return answer{}, err
+		}
+		if t, ok := errors.AsType[auth.Throttled](err); ok {
+			wrong["old"] = []string{t.Error()}
+		} else if err != nil {
+			wrong["old"] = []string{"This is not your password."}
 		}
 	}
 	if len(wrong) > 0 {
@@ -172,17 +173,12 @@ func (w *Web) ownTokens(ctx context.Context, p *page) (answer, error) {
 	r := w.Store.Set.Get(catalog.Tokens)
 	f := &form{r: r, view: viewOf(r)}
 	status := http.StatusOK
+	if err := p.http.ParseForm(); err != nil {
+		return answer{}, badForm(err)
+	}
 	fields, err := p.formFields(ctx, r, nil, p.http.PostForm, true)
 	if err != nil {
 		return answer{}, err
-	}
-	if p.http.Method == http.MethodPost {
-		if err := p.http.ParseForm(); err != nil {
-			return answer{}, badForm(err)
-		}
-		if fields, err = p.formFields(ctx, r, nil, p.http.PostForm, true); err != nil {
-			return answer{}, err
-		}
 	}
 	f.fields = slices.DeleteFunc(fields, func(c formField) bool { return c.name == "user" || c.name == "token" || c.name == "enabled" })
 	if p.http.Method == http.MethodPost {

@@ -70,7 +70,7 @@ func (p *page) apply(ctx context.Context, b *bulk) (done bool, err error) {
 	if b.wrong = wrong; len(wrong) > 0 {
 		return false, nil
 	}
-	if len(body) == 0 || len(body) == 1 && body["changelog_message"] != nil {
+	if untouched(body) {
 		b.wrong = map[string][]string{"": {"Choose what to change."}}
 		return false, nil
 	}

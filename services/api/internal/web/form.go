@@ -71,11 +71,20 @@ func (w *Web) edit(r *resource.Resource) handler {
 				return answer{}, err
 			}
 			return p.submit(ctx, f, func(body map[string]any) (resource.Object, error) {
+				if untouched(body) {
+					return w.Store.Get(ctx, r, p.actor(), p.at(), id, resource.Selection{})
+				}
 				return w.Store.Update(ctx, r, id, resource.Request{At: p.at(), Actor: p.actor(), Body: body, Partial: true})
 			})
 		}
 		return p.openForm(ctx, f, o, nil)
 	}
+}
+
+// untouched says that a request would change nothing. It is not sent: it would count as an update all the same.
+func untouched(body map[string]any) bool {
+	_, message := body["changelog_message"]
+	return len(body) == 0 || len(body) == 1 && message
 }
 
 // openForm shows a form with the values of an object, or those that the address gives.

@@ -96,7 +96,7 @@ func (c *formField) read(sent url.Values, isNew bool) (v any, given bool, wrong 
 		if c.custom && text == "" {
 			return nil, true, ""
 		}
-		return strings.TrimPrefix(text, prefixOf[c.kind]), true, ""
+		return text, true, ""
 	case "choice":
 		if text == "" && !c.null {
 			return "", true, "" // the API says what is wrong
@@ -120,9 +120,6 @@ func (c *formField) read(sent url.Values, isNew bool) (v any, given bool, wrong 
 	}
 	return text, true, ""
 }
-
-// prefixOf is what a browser writes before a value, and the API does not.
-var prefixOf = map[string]string{"colour": "#"}
 
 // readSecret leaves a secret as it is unless another is given, or it is to be removed.
 func (c *formField) readSecret(sent url.Values) (v any, given bool, wrong string) {

@@ -59,7 +59,9 @@ func (c *formField) take(sent url.Values) {
 	if c.kind == "secret" {
 		return
 	}
-	c.value = first(values)
+	if c.value = first(values); c.kind == "colour" { // browsers write it as in CSS
+		c.value = strings.ToLower(strings.TrimPrefix(c.value, "#"))
+	}
 	c.values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
 	if c.kind == "pick" || c.kind == "picks" {
 		c.values = slices.DeleteFunc(strings.Split(strings.Join(values, ","), ","), func(v string) bool { return v == "" })
