@@ -26,6 +26,7 @@ type sheet struct {
 	current string // path of the tab that is shown
 	mayEdit bool
 	mayCut  bool
+	custom  []resource.CustomField
 }
 
 // panels are further parts of the page of an object, by resource.
@@ -64,6 +65,9 @@ func (w *Web) detail(r *resource.Resource) handler {
 			return answer{}, err
 		}
 		s := p.sheet(r, o, "")
+		if s.custom, err = w.Store.CustomFields(ctx, r); err != nil {
+			return answer{}, fmt.Errorf("read custom fields for a page: %w", err)
+		}
 		var more []templ.Component
 		if make := panels[r.Name]; make != nil {
 			if more, err = make(ctx, p, s); err != nil {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/net/html"
@@ -80,7 +81,7 @@ func serve(t *testing.T) *person {
 	sessions, stop := web.NewSessions(s.pool, false)
 	t.Cleanup(stop)
 	queries := store.New(s.pool)
-	tokens := &auth.Tokens{Queries: queries, Peppers: peppers, Guard: auth.NewGuard(5, 1e12, log), Log: log}
+	tokens := &auth.Tokens{Queries: queries, Peppers: peppers, Guard: auth.NewGuard(25, time.Hour, log), Log: log}
 	api := &rest.API{
 		Store: &resource.Store{Set: s.set, Pool: s.pool, Limits: resource.Limits{Default: 50, Max: 1000}},
 		Auth:  &web.Authenticator{Tokens: tokens, Sessions: sessions}, Log: log, Version: "test", JobsChanged: nothing,

@@ -20,6 +20,7 @@ func (w *Web) routes(e *gin.Engine) {
 	e.POST("/logout/", w.open(w.logout))
 	e.GET("/", w.page(w.dashboard))
 	e.POST("/preferences/:resource/", w.page(w.setPreferences))
+	w.accountRoutes(e)
 	for _, r := range w.Store.Set.All {
 		base := pathOf(r)
 		e.GET(base, w.page(w.list(r)))
@@ -32,6 +33,8 @@ func (w *Web) routes(e *gin.Engine) {
 		}
 		e.GET(base+":id/changelog/", w.page(w.changelog(r)))
 		both(base+"add/", w.page(w.add(r)))
+		both(base+"edit/", w.page(w.editMany(r)))
+		both(base+"delete/", w.page(w.removeMany(r)))
 		both(base+":id/edit/", w.page(w.edit(r)))
 		both(base+":id/delete/", w.page(w.remove(r)))
 	}
