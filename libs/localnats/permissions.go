@@ -30,7 +30,7 @@ var permissions = map[string]*server.Permissions{
 	},
 	Projector: {
 		Publish: allow(
-			subjects.AllSchedules, subjects.AllTasks, subjects.AllTimers, subjects.AllDue, subjects.AllEvents, subjects.AllDead, subjects.AllProgress,
+			subjects.AllSchedules, subjects.AllTasks, subjects.AllTimers, subjects.AllDue, subjects.AllEvents, subjects.AllDead, subjects.AllProgress, subjects.ControlJobs,
 			"$JS.API.>", "$JS.ACK.>", "$JS.FC.>",
 		),
 		Subscribe: allow("_INBOX.projector.>", subjects.AllClaims, subjects.AllReports, subjects.ControlEndpoints, subjects.ControlJobs),

@@ -30,7 +30,7 @@ func Fence(ctx context.Context, tx pgx.Tx, endpoint int32) ([]Run, error) {
 
 // requeue has the parts that are read on endpoints wait for another run, but for those of one job. What was begun for them does not count.
 func requeue(ctx context.Context, tx pgx.Tx, endpoints []int32, except int32) error {
-	_, err := tx.Exec(ctx, `UPDATE job_parts SET status = 'pending', generation = NULL, queued = NULL, attempts = attempts - 1
+	_, err := tx.Exec(ctx, `UPDATE job_parts SET status = 'pending', generation = NULL, queued = NULL, started = NULL, attempts = greatest(attempts - 1, 0)
 		WHERE endpoint_id = ANY ($1::integer[]) AND status = 'running' AND job_id <> $2`, endpoints, except)
 	if err != nil {
 		return fmt.Errorf("have jobs wait for another run: %w", err)

@@ -11,7 +11,7 @@ type Recurrence struct {
 	// First is when it runs for the first time. Without it an interval counts from Created.
 	First   *time.Time
 	Created time.Time
-	// Every is the interval between runs; zero for none.
+	// Every is the interval between runs, in whole seconds; zero for none.
 	Every time.Duration
 	// Calendar is a calendar event or a cron schedule; empty for none.
 	Calendar string
@@ -33,7 +33,7 @@ func (r Recurrence) Next(after time.Time) (time.Time, bool) {
 			return time.Time{}, false
 		}
 		if r.First != nil && after.Before(*r.First) {
-			after = r.First.Add(-time.Second)
+			after = r.First.Add(-time.Nanosecond) // First itself may be the first run
 		}
 		next, ok := event.Next(after.In(zone))
 		return next.UTC(), ok
@@ -45,9 +45,19 @@ func (r Recurrence) Next(after time.Time) (time.Time, bool) {
 		if first.After(after) {
 			return first.UTC(), true
 		}
-		return first.Add((after.Sub(first)/r.Every + 1) * r.Every).UTC(), true
+		return r.counted(first, after), true
 	case r.First != nil && r.First.After(after):
 		return r.First.UTC(), true
 	}
 	return time.Time{}, false
+}
+
+// counted returns the first run later than after, which is not before the first one. It counts in seconds, as a duration spans but three centuries.
+func (r Recurrence) counted(first, after time.Time) time.Time {
+	every := int64(r.Every / time.Second)
+	next := time.Unix(after.Unix()-(after.Unix()-first.Unix())%every, int64(first.Nanosecond())).UTC()
+	if !next.After(after) {
+		next = next.Add(r.Every)
+	}
+	return next
 }

@@ -18,6 +18,15 @@ func ParseTask(subject string) (endpoint int32, ok bool) {
 	return parseID(tokens[2])
 }
 
+// ParseDue is the reverse of Due: the schedule of syncs whose timer fired, which is never zero; not ok for any other subject.
+func ParseDue(subject string) (schedule int32, ok bool) {
+	id, ok := strings.CutPrefix(subject, "proxops.v1.due.")
+	if !ok {
+		return 0, false
+	}
+	return parseID(id)
+}
+
 // ParseSnapshot is the reverse of Snapshot: the kind and the endpoint of a subject of the stream SNAPSHOTS, neither of which is zero; not ok
 // for any other subject, and for a kind that this version does not know.
 func ParseSnapshot(subject string) (kind proxopsv1.Kind, endpoint int32, ok bool) {

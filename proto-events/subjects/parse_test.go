@@ -33,6 +33,18 @@ func TestParseTaskTakesItsOwnSubjectsAlone(t *testing.T) {
 	}
 }
 
+func TestParseDueTakesItsOwnSubjectsAlone(t *testing.T) {
+	t.Parallel()
+	for subject, want := range map[string]int32{
+		subjects.Due(7): 7, subjects.Due(math.MaxInt32): math.MaxInt32, "proxops.v1.due.0": 0, "proxops.v1.due.-7": 0, "proxops.v1.due.07": 0, "proxops.v1.due.": 0,
+		"proxops.v1.due.7.8": 0, "proxops.v1.due.x": 0, subjects.Timer(7): 0, "": 0,
+	} {
+		if got, ok := subjects.ParseDue(subject); got != want || ok != (want > 0) {
+			t.Errorf("%q: schedule %d, %t, want %d", subject, got, ok, want)
+		}
+	}
+}
+
 func TestParseSnapshotTakesItsOwnSubjectsAlone(t *testing.T) {
 	t.Parallel()
 	type parsed struct {

@@ -136,7 +136,7 @@ func (c Config) check() error {
 
 func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, log *slog.Logger) (*rest.API, error) {
 	hints := hints{bus: b, log: log}
-	set, err := catalog.New(catalog.Options{SiteKeys: c.SiteKeys, Peppers: c.Peppers, EndpointsChanged: hints.endpointsChanged})
+	set, err := catalog.New(catalog.Options{SiteKeys: c.SiteKeys, Peppers: c.Peppers, EndpointsChanged: hints.endpointsChanged, JobsChanged: hints.jobsChanged})
 	if err != nil {
 		return nil, err
 	}

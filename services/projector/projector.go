@@ -20,6 +20,7 @@ import (
 	"github.com/proxops/proxops/services/projector/internal/relay"
 	"github.com/proxops/proxops/services/projector/internal/schedule"
 	"github.com/proxops/proxops/services/projector/internal/syncs"
+	"github.com/proxops/proxops/services/projector/internal/timer"
 	"github.com/proxops/proxops/services/projector/internal/watch"
 )
 
@@ -77,11 +78,12 @@ func run(ctx context.Context, cfg Config, deps Deps) error {
 	events := &relay.Relay{Pool: pool, Bus: b, Log: log, Metrics: registry}
 	scheduler := &schedule.Scheduler{Pool: pool, Bus: b, Log: log, Metrics: registry}
 	watcher := &watch.Watcher{Pool: pool, Bus: b, Log: log, Metrics: registry, Moved: keeper.Tell}
+	timers := &timer.Timer{Pool: pool, Bus: b, Log: log, Metrics: registry, Moved: keeper.Tell}
 	registrar := &dead.Registrar{Pool: pool, Bus: b, Log: log, Metrics: registry, Snapshot: consumer.GiveUp, Moved: keeper.Tell}
 	parts := []func(context.Context) error{
 		func(ctx context.Context) error { return desk.Serve(ctx, b) },
 		func(ctx context.Context) error { return consumer.Run(ctx, b) },
-		events.Run, scheduler.Run, watcher.Run, registrar.Run, keeper.Run,
+		events.Run, scheduler.Run, watcher.Run, registrar.Run, timers.Run, keeper.Run,
 	}
 	if cfg.AdminListen != "" {
 		ln, err := httpd.Listen(ctx, cfg.AdminListen)

@@ -16,6 +16,8 @@ type Options struct {
 	Peppers auth.Peppers
 	// EndpointsChanged is called after an endpoint was created, changed or deleted. It must not fail: it is a hint. Nil: nobody cares.
 	EndpointsChanged func(ctx context.Context)
+	// JobsChanged is called after a sync job or a schedule of syncs was made or changed. It must not fail: it is a hint. Nil: nobody cares.
+	JobsChanged func(ctx context.Context)
 }
 
 // New returns the resources, linked to each other.
@@ -25,7 +27,7 @@ func New(o Options) (*resource.Set, error) {
 		backupRoutines(), replications(), endpoints(o), nodes(), storages(), proxmoxClusters(), clusters(), virtualMachines(),
 		tags(), customFields(), choiceSets(),
 		users(), groups(), permissions(), tokens(o),
-		syncJobs(), objectChanges(words), journalEntries(words),
+		syncJobs(), syncSchedules(o), objectChanges(words), journalEntries(words),
 	}
 	return resource.NewSet(append(all, objectTypes(words, all))...)
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func endpoints(o Options) *resource.Resource {
-	hooks := resource.Hooks{BeforeAll: sealer(o.SiteKeys).beforeAll, AfterAll: forgetOther, BeforeDelete: forgetEndpoints}
+	hooks := resource.Hooks{Reach: holdSchedules, BeforeAll: sealer(o.SiteKeys).beforeAll, AfterAll: forgetOther, BeforeDelete: forgetEndpoints}
 	if o.EndpointsChanged != nil {
 		hooks.Committed = o.EndpointsChanged
 	}
@@ -181,12 +181,15 @@ func target(o *resource.Record) seal.Target {
 	}
 }
 
-// forgetEndpoints removes the sync state of endpoints that are deleted, and fails what sync jobs wait for there.
+// forgetEndpoints removes the sync state of endpoints that are deleted, fails what sync jobs wait for there, and takes them out of schedules.
 func forgetEndpoints(ctx context.Context, d *resource.Deletion) error {
 	_, err := d.Tx.Exec(ctx, `UPDATE job_parts SET status = 'failed', error_kind = 'deleted', error_text = 'the endpoint was deleted', completed = clock_timestamp()
 		WHERE endpoint_id = ANY($1::bigint[]) AND status IN ('pending', 'running')`, d.IDs)
 	if err != nil {
 		return fmt.Errorf("settle parts of sync jobs on endpoints: %w", err)
+	}
+	if err := leaveSchedules(ctx, d); err != nil {
+		return err
 	}
 	for _, table := range []string{"sync_states", "endpoint_states"} {
 		if _, err := d.Tx.Exec(ctx, "DELETE FROM "+table+" WHERE endpoint_id = ANY($1::bigint[])", d.IDs); err != nil {

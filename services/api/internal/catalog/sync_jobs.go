@@ -79,11 +79,11 @@ func kindNames() (kinds []string) {
 
 // typeSQL is the name that REST has for a kind.
 func typeSQL(kind string) string {
-	sql := "CASE " + kind
+	var cases []string
 	for _, name := range kindNames() {
-		sql += " WHEN '" + name + "' THEN '" + syncjob.TypeOf(name) + "'"
+		cases = append(cases, "WHEN '"+name+"' THEN '"+syncjob.TypeOf(name)+"'")
 	}
-	return sql + " END"
+	return "CASE " + kind + " " + strings.Join(cases, " ") + " END"
 }
 
 // stampSQL writes a time as JSON of the API has it.

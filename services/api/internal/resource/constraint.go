@@ -171,6 +171,11 @@ func (r *Resource) constraint(err error) (wrong Errors) {
 				wrong.Add(f.Name, "Related object not found using the provided numeric ID: it was deleted meanwhile.")
 			}
 		}
+		for _, f := range r.links {
+			if l := f.Kind.(linked).link(); pgErr.ConstraintName == l.Table+"_"+l.Other+"_fkey" {
+				wrong.Add(f.Name, "Related object not found using the provided numeric ID: it was deleted meanwhile.")
+			}
+		}
 	}
 	return wrong
 }

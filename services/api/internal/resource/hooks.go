@@ -22,7 +22,8 @@ type Hooks struct {
 	BeforeSave func(ctx context.Context, w *Write) error
 	// BeforeWrite runs when all objects are valid. Endpoints and objects are locked, no row is written.
 	BeforeWrite func(ctx context.Context, tx pgx.Tx, all []*Write) error
-	// AfterAll runs when rows, links and tags are written, but not yet the change log. An error undoes the request.
+	// AfterAll runs when rows, links and tags are written, but not yet the change log. What it writes is shown in the answer. An error undoes the
+	// request.
 	AfterAll func(ctx context.Context, tx pgx.Tx, all []*Write) error
 	// BeforeDelete refuses a deletion, or removes what hangs on objects and is no resource itself. Endpoints and objects are locked, and all rows
 	// are there still.

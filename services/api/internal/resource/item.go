@@ -90,11 +90,11 @@ func (r *Resource) save(ctx context.Context, tx pgx.Tx, scope Scope, items []*it
 	if err := r.writeTags(ctx, tx, items); err != nil {
 		return nil, err
 	}
-	records, objects, err := r.again(ctx, tx, items, req)
-	if err != nil {
+	if err := r.afterAll(ctx, tx, items); err != nil {
 		return nil, err
 	}
-	if err := r.afterAll(ctx, tx, items); err != nil {
+	records, objects, err := r.again(ctx, tx, items, req)
+	if err != nil {
 		return nil, err
 	}
 	ids := make([]int64, len(items))

@@ -45,9 +45,9 @@ func (o *Record) Bool(field string) bool {
 	return b
 }
 
-// Set changes the value of a field that has a column. A hook may do that before the object is saved.
+// Set changes the value of a field that has a column, or holds many. A hook may do that before the object is saved.
 func (o *Record) Set(field string, value any) {
-	if f := o.r.fields[field]; f == nil || !f.stored() {
+	if f := o.r.fields[field]; f == nil || !f.stored() && !f.isLinked() {
 		panic("resource " + o.r.Name + " has no column for a field " + field)
 	}
 	o.values[field] = value

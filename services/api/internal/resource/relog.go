@@ -23,16 +23,18 @@ type Edit struct {
 	Apply func(o *Record)
 	// Everywhere locks all endpoints: objects that a sync makes meanwhile are found too.
 	Everywhere bool
-	// Columns names JSON fields that Apply changes. What else it changes, tags, is written by the caller: after the edit, since objects are read
-	// as they are before.
+	// Columns names JSON fields that Apply changes. What else it changes, such as tags, is written by the caller: after the edit, since objects are
+	// read as they are before.
 	Columns []string
+	// Log writes change rows of objects that are no jobs, too.
+	Log bool
 }
 
 // relogPiece is how many objects are in memory at once.
 const relogPiece = 1000
 
 // Relog applies an edit to all objects that it finds, in few statements. The endpoints they belong to are locked first. Each job that changes gets
-// its next version, a change row and with it an event; other objects get another ETag, but no change row, as in NetBox.
+// its next version, a change row and with it an event; other objects get another ETag, but no change row unless the edit says so, as in NetBox.
 func (r *Resource) Relog(ctx context.Context, tx pgx.Tx, origin change.Origin, e Edit) error {
 	ids, err := r.lockFound(ctx, tx, e)
 	if err != nil {
@@ -102,7 +104,7 @@ func (r *Resource) relog(ctx context.Context, tx pgx.Tx, origin change.Origin, e
 	if len(changed) == 0 {
 		return nil
 	}
-	if err := r.writeEdit(ctx, tx, e, changed, after); err != nil || r.Job == nil {
+	if err := r.writeEdit(ctx, tx, e, changed, after); err != nil || r.Job == nil && !e.Log {
 		return err
 	}
 	rows := make([]change.Row, len(changed))

@@ -1,6 +1,10 @@
 package rest_test
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/proxops/proxops/libs/change"
+)
 
 // named numbers the names of objects.
 func named(i int) string { return fmt.Sprint("sample-", i) }
@@ -148,6 +152,18 @@ var samples = map[string]sample{
 		update:     object{"description": "changed", "expires": nil},
 		bulkUpdate: object{"enabled": false, "allowed_ips": []string{}},
 		personal:   true,
+	},
+	"sync-schedules": {
+		brief: append([]string{"enabled"}, brief...),
+		object: func(w *world, i int) object {
+			return object{
+				"name": named(i), "description": "d", "types": []string{"replications", "inventory"}, "endpoints": []int{w.lab, w.prod}, "first_run": "2099-01-01T00:00:00Z", "interval": 60 * i,
+				"enabled": i%2 == 0, "missed": "skip",
+			}
+		},
+		update:     object{"types": []string{}, "endpoints": []int{}, "first_run": nil, "interval": nil, "calendar": "mon..fri 22:00", "time_zone": "Europe/Berlin"},
+		bulkUpdate: object{"missed": "run", "description": "bulk"},
+		also:       map[change.ObjectType]string{change.Job: "add", change.ProxmoxEndpoint: "view"},
 	},
 	"object-changes": {brief: []string{
 		"id", "url", "display_url", "display", "time", "user", "user_name", "request_id", "action", "changed_object_type", "changed_object_id", "changed_object", "object_repr", "message",

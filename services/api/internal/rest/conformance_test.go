@@ -25,6 +25,8 @@ type sample struct {
 	hidden     []string // keys that requests have and answers lack: secrets
 	// personal says that objects belong to users, and that by NetBox's default permissions each user may do anything to their own.
 	personal bool
+	// also are types of objects that a user needs for writes beside those of the resource, with the action.
+	also map[change.ObjectType]string
 }
 
 // TestConformance holds every resource against NetBox's tests of its own API, in their order. A resource of the catalog without a sample fails.
@@ -113,6 +115,9 @@ func (c *candidate) user(action string, ids ...int) (name, header string) {
 			constraints = `{"id__in": ` + string(list) + `}`
 		}
 		c.grant(user, c.r.Type, action, constraints)
+		for t, needed := range c.also {
+			c.grant(user, t, needed, "")
+		}
 	}
 	return name, "Bearer " + c.newToken(user, true)
 }

@@ -37,6 +37,7 @@ func syncRequest(ofEndpoints bool) *openapi3.Schema {
 		"types": list(one), "type": alone(one), "name": openapi3.NewStringSchema().WithMinLength(1).WithMaxLength(maxJobName),
 	})
 	s.Description = "Lists that are left out, or empty, mean all. The singular takes one value, or a list of one, and does not go with the plural."
+	s.AdditionalProperties.Has = new(false)
 	if ofEndpoints {
 		s.WithProperty("endpoints", list(reference)).WithProperty("endpoint", alone(reference))
 	}

@@ -48,6 +48,7 @@ func TestEveryObjectOfEveryResourceIsShownAlike(t *testing.T) {
 	set := w.make(choicesPath, map[string]any{"name": "Tiers", "extra_choices": [][]string{{"gold", "Gold"}}})
 	w.make(customPath, map[string]any{"name": "tier", "type": "select", "object_types": jobTypes, "choice_set": set})
 	w.make(groupsPath, map[string]any{"name": "g"})
+	w.make(schedulesPath, map[string]any{"name": "nightly", "calendar": "02:00", "endpoints": []int{w.prod}})
 	w.make(permissionsPath, map[string]any{"name": "p", "object_types": []string{"users.user"}, "actions": []string{"view"}})
 	for _, r := range w.api.Store.Set.All {
 		t.Run(r.Name, func(t *testing.T) {

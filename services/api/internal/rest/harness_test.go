@@ -29,15 +29,16 @@ import (
 )
 
 const (
-	routinesPath = "/api/plugins/proxbox/backup-routines/"
-	replsPath    = "/api/plugins/proxbox/replications/"
-	endpointPath = "/api/plugins/proxbox/endpoints/proxmox/"
-	nodesPath    = "/api/plugins/proxbox/nodes/"
-	storagePath  = "/api/plugins/proxbox/storage/"
-	clustersPath = "/api/virtualization/clusters/"
-	vmsPath      = "/api/virtualization/virtual-machines/"
-	tagsPath     = "/api/extras/tags/"
-	syncJobsPath = "/api/core/jobs/"
+	routinesPath  = "/api/plugins/proxbox/backup-routines/"
+	replsPath     = "/api/plugins/proxbox/replications/"
+	endpointPath  = "/api/plugins/proxbox/endpoints/proxmox/"
+	nodesPath     = "/api/plugins/proxbox/nodes/"
+	storagePath   = "/api/plugins/proxbox/storage/"
+	clustersPath  = "/api/virtualization/clusters/"
+	vmsPath       = "/api/virtualization/virtual-machines/"
+	tagsPath      = "/api/extras/tags/"
+	syncJobsPath  = "/api/core/jobs/"
+	schedulesPath = "/api/plugins/proxbox/sync-schedules/"
 )
 
 // server is the API on a database of its own, with a superuser and a token.
@@ -73,6 +74,7 @@ func serveOn(t *testing.T, pool *pgxpool.Pool) *server {
 		SiteKeys:         map[string]string{"default": s.site.PublicKey(), "remote": s.site.PublicKey()},
 		Peppers:          peppers,
 		EndpointsChanged: func(context.Context) { s.hints.Add(1) },
+		JobsChanged:      func(context.Context) { s.jobHints.Add(1) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -55,6 +55,8 @@ func (s *server) crowd() {
 		`INSERT INTO user_groups SELECT u.id, g.id FROM users u, groups g WHERE g.id < 4 AND u.username LIKE 'u%'`,
 		`INSERT INTO tokens (user_id, version, key, pepper_id, digest) SELECT u.id, 2, 'key' || u.id, 1, '' FROM users u WHERE u.username LIKE 'u%'`,
 		`INSERT INTO journal_entries (object_type_id, object_id, comments, created_by_id) SELECT 1, n, 'c' || n, (SELECT min(id) FROM users) FROM generate_series(1, 40) n`,
+		`INSERT INTO sync_schedules (name, interval_minutes, user_id) SELECT 's' || n, 60, (SELECT min(id) FROM users) FROM generate_series(1, 40) n`,
+		`INSERT INTO sync_schedule_endpoints SELECT n, 1 + (n + k) % 40 FROM generate_series(1, 40) n, generate_series(1, 3) k`,
 		`INSERT INTO changes (object_type_id, object_id, action, cause, request_id, user_id, user_name, prechange, postchange)
 			SELECT 1 + n % 8, n, 'update', 'api', gen_random_uuid(), (SELECT min(id) FROM users), 'admin', '{}', '{}' FROM generate_series(1, 40) n`,
 		`INSERT INTO jobs (name, kinds, endpoint_ids, status, object_type_id, object_id, user_id, request_id)

@@ -32,7 +32,7 @@ func (d *Desk) Report(ctx context.Context, site string, r *proxopsv1.RunReport) 
 	}
 	d.tell(ctx, moved)
 	for _, k := range r.GetKinds() {
-		if e := k.GetError(); e != nil {
+		if e := k.GetError(); e != nil && k.GetOutcome() != proxopsv1.Outcome_OUTCOME_ABANDONED {
 			d.Log.WarnContext(ctx, "reading failed", "endpoint_id", r.GetEndpointId(), "generation", r.GetGeneration(),
 				"kind", subjects.KindToken(k.GetKind()), "error_kind", subjects.ErrorToken(e.GetKind()), "text", e.GetText(), "current", reply.GetCurrent())
 		}

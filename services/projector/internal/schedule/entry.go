@@ -23,7 +23,7 @@ type entry struct {
 	interval int64 // seconds
 	phase    int64 // seconds after a multiple of the interval
 	at       time.Time
-	replaces stored
+	replaces tick.Schedule
 }
 
 func newEntry(row store.ScheduleWantedRow) (entry, error) {
@@ -84,13 +84,6 @@ func (e *entry) start(now time.Time) time.Time {
 	return time.Unix(now.Unix()-since+e.interval, 0)
 }
 
-// stored is a schedule as the stream has it; the zero stored is none.
-type stored struct {
-	subject, target, pattern, rollup string
-	data                             []byte
-	sequence                         uint64
-}
-
-func (s stored) same(e entry) bool {
-	return s.target == e.target && s.pattern == e.pattern && s.rollup == jetstream.MsgRollupSubject && bytes.Equal(s.data, e.data)
+func same(s tick.Schedule, e entry) bool {
+	return s.Target == e.target && s.Pattern == e.pattern && s.Rollup == jetstream.MsgRollupSubject && bytes.Equal(s.Data, e.data)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
+	"github.com/proxops/proxops/services/projector/internal/tick"
 	"github.com/proxops/proxops/services/projector/internal/wake"
 )
 
@@ -38,7 +39,7 @@ type Scheduler struct {
 // returns nil when ctx ends; everything else it rides out.
 func (s *Scheduler) Run(ctx context.Context) error {
 	s.defaults()
-	return wake.Every(ctx, s.Bus, s.Every, func(ctx context.Context, due bool) time.Time {
+	return wake.Every(ctx, s.Bus, []string{subjects.ControlEndpoints}, s.Every, func(ctx context.Context, due bool) time.Time {
 		err := s.Reconcile(ctx, due)
 		switch {
 		case err == nil:
@@ -92,13 +93,13 @@ func (s *Scheduler) Reconcile(ctx context.Context, due bool) error {
 
 // compare finds out which schedules are to be written, and when, and removes those that are not wanted.
 func (s *Scheduler) compare(ctx context.Context) error {
-	if err := s.ensureStreams(ctx); err != nil {
+	if err := tick.EnsureStreams(ctx, s.Bus, s.Log); err != nil {
 		return err
 	}
 	// The stream first: who reads the database later knows better what is wanted than whoever wrote what is there.
-	has, err := read(ctx, s.Bus.JetStream())
+	has, err := tick.Stored(ctx, s.Bus.JetStream(), subjects.AllSchedules)
 	if err != nil {
-		return fmt.Errorf("read the schedules of stream %s: %w", subjects.StreamTasks, err)
+		return err
 	}
 	rows, err := store.New(s.Pool).ScheduleWanted(ctx)
 	if err != nil {
@@ -118,7 +119,7 @@ func (s *Scheduler) compare(ctx context.Context) error {
 		}
 		want.replaces = has[want.subject]
 		delete(has, want.subject)
-		if !want.replaces.same(want) {
+		if !same(want.replaces, want) {
 			want.at = want.start(now)
 			s.later = append(s.later, want)
 		}
@@ -130,20 +131,4 @@ func (s *Scheduler) compare(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (s *Scheduler) ensureStreams(ctx context.Context) error {
-	names := s.Bus.JetStream().StreamNames(ctx)
-	missing := map[string]bool{subjects.StreamTasks: true, subjects.StreamSnapshots: true, subjects.StreamDead: true}
-	for name := range names.Name() {
-		delete(missing, name)
-	}
-	if err := names.Err(); err != nil {
-		return fmt.Errorf("list the streams: %w", err)
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	s.Log.WarnContext(ctx, "streams are missing and are made again", "streams", len(missing))
-	return s.Bus.EnsureStreams(ctx)
 }

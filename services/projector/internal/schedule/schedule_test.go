@@ -18,6 +18,7 @@ import (
 	"github.com/proxops/proxops/libs/pgtest"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
+	"github.com/proxops/proxops/services/projector/internal/tick"
 )
 
 func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
@@ -44,13 +45,13 @@ func reconcile(t *testing.T, s *Scheduler) {
 // schedules returns what the stream holds, pattern by subject and sequence.
 func schedules(t *testing.T, b *bus.Bus) (patterns map[string]string, sequences map[string]uint64) {
 	t.Helper()
-	all, err := read(t.Context(), b.JetStream())
+	all, err := tick.Stored(t.Context(), b.JetStream(), subjects.AllSchedules)
 	if err != nil {
 		t.Fatal(err)
 	}
 	patterns, sequences = map[string]string{}, map[string]uint64{}
 	for subject, s := range all {
-		patterns[subject], sequences[subject] = s.pattern+" "+s.target, s.sequence
+		patterns[subject], sequences[subject] = s.Pattern+" "+s.Target, s.Sequence
 	}
 	return patterns, sequences
 }
@@ -250,7 +251,7 @@ func TestAChangeOfEndpointsIsFollowedAtOnce(t *testing.T) {
 		if err := api.Conn().Publish(subjects.ControlEndpoints, nil); err != nil {
 			return err
 		}
-		got, err := read(t.Context(), b.JetStream())
+		got, err := tick.Stored(t.Context(), b.JetStream(), subjects.AllSchedules)
 		if err == nil && len(got) != 1 {
 			err = fmt.Errorf("%d schedules", len(got))
 		}

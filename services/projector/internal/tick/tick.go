@@ -1,4 +1,4 @@
-// Package tick writes tasks and schedules to the stream TASKS, many at once.
+// Package tick writes tasks and schedules to the stream TASKS, many at once, and reads what schedules there are.
 package tick
 
 import (

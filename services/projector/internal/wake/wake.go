@@ -1,4 +1,4 @@
-// Package wake calls a function at a steady pace, and at once when endpoints may have changed.
+// Package wake calls a function at a steady pace, and at once when something that it looks at may have changed.
 package wake
 
 import (
@@ -10,28 +10,29 @@ import (
 
 	"github.com/proxops/proxops/libs/app"
 	"github.com/proxops/proxops/libs/bus"
-	"github.com/proxops/proxops/proto-events/subjects"
 )
 
 // rest is the least time between two calls.
 const rest = time.Second
 
-// Every calls fn now, at every interval, when the api says that endpoints changed, and when NATS is connected again: then due is true. It also
-// calls it at the time that fn asked for with its last result, if that is not zero; but never more often than once a second. It returns nil when
-// ctx ends.
-func Every(ctx context.Context, b *bus.Bus, interval time.Duration, fn func(ctx context.Context, due bool) (next time.Time)) error {
+// Every calls fn now, at every interval, when a message on one of the subjects hints at a change, and when NATS is connected again: then due is
+// true. It also calls it at the time that fn asked for with its last result, if that is not zero; but never more often than once a second. It
+// returns nil when ctx ends.
+func Every(ctx context.Context, b *bus.Bus, hints []string, interval time.Duration, fn func(ctx context.Context, due bool) (next time.Time)) error {
 	nc := b.Conn()
 	changed := make(chan struct{}, 1) // more than one are as good as one
-	sub, err := nc.Subscribe(subjects.ControlEndpoints, func(*nats.Msg) {
-		select {
-		case changed <- struct{}{}:
-		default:
+	for _, subject := range hints {
+		sub, err := nc.Subscribe(subject, func(*nats.Msg) {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("subscribe to %s: %w", subject, err)
 		}
-	})
-	if err != nil {
-		return fmt.Errorf("subscribe to %s: %w", subjects.ControlEndpoints, err)
+		defer func() { _ = sub.Unsubscribe() }()
 	}
-	defer func() { _ = sub.Unsubscribe() }()
 	connected := nc.StatusChanged(nats.CONNECTED)
 	defer nc.RemoveStatusListener(connected)
 	tick := time.NewTicker(interval)

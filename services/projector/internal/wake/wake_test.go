@@ -25,7 +25,7 @@ func TestEveryCallsAtTheStartAfterAChangeWhenAskedAndAfterAReconnection(t *testi
 	calls, next := make(chan bool), make(chan time.Time)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- wake.Every(ctx, b, time.Hour, func(ctx context.Context, due bool) time.Time {
+		ended <- wake.Every(ctx, b, []string{subjects.ControlEndpoints, subjects.ControlJobs}, time.Hour, func(ctx context.Context, due bool) time.Time {
 			select {
 			case calls <- due:
 				return <-next
@@ -48,10 +48,13 @@ func TestEveryCallsAtTheStartAfterAChangeWhenAskedAndAfterAReconnection(t *testi
 	}
 	expect("at the start", true, time.Now())
 	expect("at the time it asked for", false, time.Time{})
-	if err := natstest.Join(t, server, localnats.API).Conn().Publish(subjects.ControlEndpoints, nil); err != nil {
-		t.Fatal(err)
+	api := natstest.Join(t, server, localnats.API)
+	for _, subject := range []string{subjects.ControlEndpoints, subjects.ControlJobs} {
+		if err := api.Conn().Publish(subject, nil); err != nil {
+			t.Fatal(err)
+		}
+		expect("after a hint on "+subject, true, time.Time{})
 	}
-	expect("after a change", true, time.Time{})
 	if err := server.Close(); err != nil {
 		t.Fatal(err)
 	}

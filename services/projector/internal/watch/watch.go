@@ -45,7 +45,7 @@ const atOnce = 500
 // nil when ctx ends; everything else it rides out.
 func (w *Watcher) Run(ctx context.Context) error {
 	w.defaults()
-	return wake.Every(ctx, w.Bus, w.Every, func(ctx context.Context, _ bool) time.Time {
+	return wake.Every(ctx, w.Bus, []string{subjects.ControlEndpoints}, w.Every, func(ctx context.Context, _ bool) time.Time {
 		err := errors.Join(w.Silent(ctx), w.Late(ctx))
 		switch {
 		case err == nil:
