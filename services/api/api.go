@@ -149,7 +149,6 @@ func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, hub *live.Hub, log *slog
 		Auth:   &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
 		Live:   hub,
 		Prober: &probe.Prober{Queries: store.New(pool), Bus: b, Log: log, Timeout: probeTimeout},
-		Live:   hub,
 		Log:    log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
 		JobsChanged: hints.jobsChanged, JobCancelled: hints.jobCancelled, RunsStopped: hints.runsStopped,
 	}, nil
