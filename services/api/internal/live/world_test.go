@@ -375,5 +375,4 @@ func numbers(first, last int) (out []int) {
 	return out
 }
 
-
 func purgeTo(sequence uint64) jetstream.StreamPurgeOpt { return jetstream.WithPurgeSequence(sequence) }
