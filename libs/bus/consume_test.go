@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -303,6 +304,11 @@ func TestRequestGetsTheAnswerOrTheFault(t *testing.T) {
 	if fault.KindOf(err) != fault.Unavailable || err.Error() != fmt.Sprintf("request %s: no projector is connected to NATS at nats://%s: nats: no responders available for request", subject, b.Conn().ConnectedAddr()) {
 		t.Errorf("without a responder: %v", err)
 	}
+	for subject, who := range map[string]string{subjects.Report("default"): "projector", subjects.Probe("default"): "poller", "proxops.v1.else": "service that answers it"} {
+		if err := b.Request(t.Context(), subject, wrapperspb.String("x"), out); err == nil || !strings.Contains(err.Error(), ": no "+who+" is connected") || !bus.Unattended(err) {
+			t.Errorf("%s without a responder: %v", subject, err)
+		}
+	}
 
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -328,6 +334,9 @@ func TestRequestGetsTheAnswerOrTheFault(t *testing.T) {
 		t.Errorf("answer %q", out.GetValue())
 	}
 	err = b.Request(t.Context(), subject, wrapperspb.String("conflict"), out)
+	if _, answered := errors.AsType[bus.Answered](err); !answered || bus.Unattended(err) {
+		t.Errorf("what was answered is not told from what was not: %v", err)
+	}
 	if fault.KindOf(err) != fault.Conflict || err.Error() != "another run holds the claim of "+subject+" since now" {
 		t.Errorf("fault came as %v: %v", fault.KindOf(err), err)
 	}

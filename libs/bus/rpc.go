@@ -51,15 +51,26 @@ func (b *Bus) Request(ctx context.Context, subject string, in, out proto.Message
 		return fault.Wrap(kindOf(err), err, "request %s from a %s over NATS at %s", subject, responder(subject), b.where)
 	}
 	if kind := reply.Header.Get(headerFault); kind != "" {
-		return fault.New(fault.ParseKind(kind), "%s", reply.Header.Get(headerError))
+		return fault.New(fault.ParseKind(kind), "%w", Answered(reply.Header.Get(headerError)))
 	}
 	return Decode(reply.Data, out)
 }
 
+// Answered is what the other side of a request answered instead of doing it.
+type Answered string
+
+func (a Answered) Error() string { return string(a) }
+
+// Unattended says of an error of Request that nobody is connected who answers the subject.
+func Unattended(err error) bool { return errors.Is(err, nats.ErrNoResponders) }
+
 // responder names the service that answers a subject.
 func responder(subject string) string {
-	if strings.HasPrefix(subject, "proxops.v1.rpc.claim.") || strings.HasPrefix(subject, "proxops.v1.rpc.report.") {
+	switch {
+	case strings.HasPrefix(subject, "proxops.v1.rpc.claim."), strings.HasPrefix(subject, "proxops.v1.rpc.report."):
 		return "projector"
+	case strings.HasPrefix(subject, "proxops.v1.rpc.probe."):
+		return "poller"
 	}
 	return "service that answers it"
 }

@@ -1,6 +1,7 @@
 package syncjob
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 
 // Cancelled is what a cancelled job leaves to do after the commit.
 type Cancelled struct {
-	// Done says that the job had ended before, so that nothing was changed.
+	// Done says that the job had ended before, or had all its results, so that nothing was cancelled.
 	Done bool
 	// Stopped are runs that need not go on: their generations are no longer the last ones.
 	Stopped []Run
@@ -28,24 +29,24 @@ type Run struct {
 }
 
 // Cancel ends a job now. Once tx has committed nothing of its runs can be applied any more: each endpoint that is being read for it gets a new
-// generation. Parts of other jobs that shared such a run wait for another one, and so do schedules: of a job that only stands for the next run of a
-// schedule that run is left out. An unknown job is fault.NotFound.
+// generation. Parts of other jobs that shared such a run wait for another one. Of a job that only stands for the next run of a schedule that run is
+// left out, and the one after it planned. An unknown job is fault.NotFound.
 func Cancel(ctx context.Context, tx pgx.Tx, id int32, by string) (Cancelled, error) {
-	c, err := cancel(ctx, tx, id, "cancelled by "+by)
-	if err != nil {
+	c, err := cancel(ctx, tx, id, "cancelled by "+person(by))
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return Cancelled{}, fault.New(fault.NotFound, "there is no sync job %d", id)
+	case err != nil:
 		return Cancelled{}, fmt.Errorf("cancel sync job %d: %w", id, err)
 	}
 	return c, nil
 }
 
+// cancel returns pgx.ErrNoRows if there is no such job (any more).
 func cancel(ctx context.Context, tx pgx.Tx, id int32, because string) (c Cancelled, err error) {
 	var schedule *int32
 	var status string
-	err = tx.QueryRow(ctx, `SELECT schedule_id, status FROM jobs WHERE id = $1`, id).Scan(&schedule, &status)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return c, fault.New(fault.NotFound, "there is no sync job %d", id)
-	}
-	if err != nil {
+	if err := tx.QueryRow(ctx, `SELECT schedule_id, status FROM jobs WHERE id = $1`, id).Scan(&schedule, &status); err != nil {
 		return c, err
 	}
 	if schedule != nil && status == "scheduled" { // its tick may make it a job of the other kind meanwhile
@@ -61,22 +62,24 @@ func cancel(ctx context.Context, tx pgx.Tx, id int32, because string) (c Cancell
 	}
 	switch status {
 	case "scheduled":
-		return c, skipPlanned(ctx, tx, id, schedule, because)
+		return c, skipPlanned(ctx, tx, id, because)
 	case "pending", "running":
 	default:
 		c.Done = true
 		return c, nil
 	}
-	if _, err := tx.Exec(ctx, `UPDATE job_parts SET status = 'cancelled', completed = clock_timestamp() WHERE job_id = $1 AND status IN ('pending', 'running')`, id); err != nil {
+	tag, err := tx.Exec(ctx, `UPDATE job_parts SET status = 'cancelled', completed = clock_timestamp() WHERE job_id = $1 AND status IN ('pending', 'running')`, id)
+	if err != nil {
 		return c, err
 	}
-	if _, err := tx.Exec(ctx, `UPDATE jobs SET error = $2 WHERE id = $1`, id, because); err != nil {
+	if c.Done = tag.RowsAffected() == 0; c.Done { // it has all its results, and nobody got to end it yet
+		_, err = Close(ctx, tx, []int32{id})
 		return c, err
 	}
 	if err := Log(ctx, tx, Entry{Job: id, Level: "warning", Message: because}); err != nil {
 		return c, err
 	}
-	_, err = Close(ctx, tx, []int32{id})
+	_, err = closeJobs(ctx, tx, []int32{id}, because)
 	return c, err
 }
 
@@ -96,37 +99,48 @@ func fence(ctx context.Context, tx pgx.Tx, id int32) ([]Run, error) {
 	}
 	runs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Run])
 	if err != nil || len(runs) == 0 {
-		return runs, err
+		return nil, err
 	}
 	endpoints := make([]int32, len(runs))
 	for i, r := range runs {
 		endpoints[i] = r.Endpoint
 	}
-	_, err = tx.Exec(ctx, `UPDATE job_parts SET status = 'pending', generation = NULL, queued = NULL, attempts = attempts - 1
-		WHERE endpoint_id = ANY ($2::integer[]) AND status = 'running' AND job_id <> $1`, id, endpoints)
-	if err != nil {
-		return nil, fmt.Errorf("have other jobs wait for another run: %w", err)
+	if err := requeue(ctx, tx, endpoints, id); err != nil {
+		return nil, err
 	}
-	slices.SortFunc(runs, func(a, b Run) int { return int(a.Endpoint) - int(b.Endpoint) })
+	slices.SortFunc(runs, func(a, b Run) int { return cmp.Compare(a.Endpoint, b.Endpoint) })
 	return runs, nil
 }
 
-// skipPlanned ends the job that stands for the next run of a schedule, and plans the run after it.
-func skipPlanned(ctx context.Context, tx pgx.Tx, id int32, schedule *int32, because string) error {
-	var at *time.Time
-	if err := tx.QueryRow(ctx, `UPDATE jobs SET status = 'failed', error = $2, completed = clock_timestamp() WHERE id = $1 RETURNING scheduled`, id, because).Scan(&at); err != nil {
+// skipPlanned ends the job that stands for the next run of a schedule, and plans the run after it. The caller holds both locks.
+func skipPlanned(ctx context.Context, tx pgx.Tx, id int32, because string) error {
+	rows, err := tx.Query(ctx, `SELECT `+columns+` FROM jobs j WHERE j.id = $1`, id)
+	if err != nil {
 		return err
 	}
+	jobs, err := scan(rows)
+	if err != nil || len(jobs) == 0 {
+		return err
+	}
+	j := jobs[0]
 	if err := Log(ctx, tx, Entry{Job: id, Level: "warning", Message: because}); err != nil {
 		return err
 	}
-	if schedule == nil || at == nil {
+	if err := j.end(ctx, tx, "failed", because); err != nil {
+		return err
+	}
+	if err := record(ctx, tx, jobs, nil); err != nil {
+		return err
+	}
+	if j.Schedule == nil || j.Scheduled == nil {
 		return nil
 	}
-	after := *at
+	after := *j.Scheduled
 	if now := time.Now(); now.After(after) { // it was overdue, and so may be those behind it
 		after = now
 	}
-	_, err := Plan(ctx, tx, *schedule, after)
-	return err
+	if _, err := Plan(ctx, tx, *j.Schedule, after); err != nil && fault.KindOf(err) != fault.NotFound { // a schedule that is gone has no next run
+		return err
+	}
+	return nil
 }

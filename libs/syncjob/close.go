@@ -16,15 +16,23 @@ const (
 	maxTold  = 5
 )
 
-// Ended is a job that ended.
+// maxPart bounds what is told of one part, in bytes, so that there is room for all that are told.
+const maxPart = maxError / (maxTold + 1)
+
+// Ended is a job that ended, and how.
 type Ended struct {
 	ID            int32
 	Status, Error string
 }
 
-// Close ends those of the jobs that are under way and have no open part, with an event for each, and returns them. It belongs into a transaction
-// after the one that settled a part: of two that settle the last parts at once, neither sees the other's.
+// Close ends those of the jobs that are under way and have no open part, with an event for each. It belongs into a transaction after the one that
+// settled a part: of two that settle the last parts at once, neither sees the other's.
 func Close(ctx context.Context, tx pgx.Tx, ids []int32) ([]Ended, error) {
+	return closeJobs(ctx, tx, ids, "")
+}
+
+// closeJobs is Close for jobs that end because of something else than their parts, if there is a because.
+func closeJobs(ctx context.Context, tx pgx.Tx, ids []int32, because string) ([]Ended, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -41,7 +49,7 @@ func Close(ctx context.Context, tx pgx.Tx, ids []int32) ([]Ended, error) {
 	var ended []Ended
 	for _, j := range jobs {
 		before[j.id] = j.state
-		if err := j.end(ctx, tx); err != nil {
+		if err := j.close(ctx, tx, because); err != nil {
 			return nil, fmt.Errorf("end sync job %d: %w", j.id, err)
 		}
 		ended = append(ended, Ended{j.id, j.Status, j.Error})
@@ -49,8 +57,8 @@ func Close(ctx context.Context, tx pgx.Tx, ids []int32) ([]Ended, error) {
 	return ended, record(ctx, tx, jobs, before)
 }
 
-// end writes how a job ended. The caller holds the lock of its row.
-func (j *job) end(ctx context.Context, tx pgx.Tx) error {
+// close ends a job as its parts did. The caller holds the lock of its row.
+func (j *job) close(ctx context.Context, tx pgx.Tx, because string) error {
 	rows, err := tx.Query(ctx, `SELECT endpoint_name, kind, status, error_text, created, updated, unchanged, stale, reactivated, skipped
 		FROM job_parts WHERE job_id = $1 ORDER BY endpoint_name, kind`, j.id)
 	if err != nil {
@@ -66,42 +74,53 @@ func (j *job) end(ctx context.Context, tx pgx.Tx) error {
 		by[status]++
 		j.Counts.add(c)
 		if status != "completed" && status != "cancelled" && len(told) < maxTold {
-			told = append(told, fmt.Sprintf("%s, %s: %s", name, TypeOf(kind), text))
+			told = append(told, postgres.Text(fmt.Sprintf("%s, %s: %s", name, TypeOf(kind), text), maxPart))
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	j.Status, j.Error = outcome(by, total, told, j.Error)
+	outcome, why := outcomeOf(by, total, told, because)
 	level := "info"
-	if j.Status != "completed" {
+	if outcome != "completed" {
 		level = "error"
 	}
-	message := fmt.Sprintf("%s: %d of %d parts completed; %s", j.Status, by["completed"], total, j.Counts)
+	message := fmt.Sprintf("%s: %d of %d parts completed; %s", outcome, by["completed"], total, j.Counts)
 	if err := Log(ctx, tx, Entry{Job: j.id, Level: level, Message: message}); err != nil {
 		return err
 	}
-	return tx.QueryRow(ctx, `UPDATE jobs SET status = $2, error = $3, completed = clock_timestamp(), version = version + 1 WHERE id = $1 RETURNING completed, version`,
-		j.id, j.Status, j.Error).Scan(&j.Completed, &j.version)
+	return j.end(ctx, tx, outcome, why)
 }
 
-// outcome is the status of a job, and why it is not completed. An error that is there already, as somebody cancelled the job, comes first.
-func outcome(by map[string]int, total int, told []string, because string) (status, text string) {
-	bad := by["partial"] + by["failed"] + by["errored"]
+// end writes that a job ended. The caller holds the lock of its row, and records it.
+func (j *job) end(ctx context.Context, tx pgx.Tx, status, why string) error {
+	j.Status, j.Error = status, postgres.Text(why, maxError)
+	err := tx.QueryRow(ctx, `UPDATE jobs SET status = $2, error = $3, completed = clock_timestamp(), version = version + 1 WHERE id = $1 RETURNING completed, version`,
+		j.id, j.Status, j.Error).Scan(&j.Completed, &j.version)
+	j.Completed = utc(j.Completed)
+	return err
+}
+
+// outcomeOf is the status of a job with so many parts of each status, and why it is not completed. What it ends because of comes first.
+func outcomeOf(by map[string]int, total int, told []string, because string) (status, text string) {
+	bad, cancelled := by["partial"]+by["failed"]+by["errored"], by["cancelled"]
 	switch {
 	case total == 0:
 		return "failed", "there was no enabled endpoint to synchronise"
-	case bad == 0 && by["cancelled"] == 0:
+	case bad == 0 && cancelled == 0:
 		return "completed", ""
-	case by["errored"] > 0 && by["cancelled"] == 0:
+	case by["errored"] > 0 && cancelled == 0:
 		status = "errored"
 	default:
 		status = "failed"
 	}
 	var all []string
-	if because != "" {
+	switch {
+	case because != "":
 		all = append(all, because)
+	case cancelled > 0:
+		all = append(all, fmt.Sprintf("%d of %d parts were cancelled", cancelled, total))
 	}
 	if bad > 0 {
 		list := strings.Join(told, "; ")
@@ -110,7 +129,7 @@ func outcome(by map[string]int, total int, told []string, because string) (statu
 		}
 		all = append(all, fmt.Sprintf("%d of %d parts failed: %s", bad, total, list))
 	}
-	return status, postgres.Text(strings.Join(all, "; "), maxError)
+	return status, strings.Join(all, "; ")
 }
 
 func (c *counts) add(o counts) {

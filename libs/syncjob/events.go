@@ -1,6 +1,7 @@
 package syncjob
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 	"github.com/proxops/proxops/libs/change"
 )
 
-// state is a job in the change log and in events.
+// state is a job in the change log and in events, flat as those of other objects: references as ids, types as REST names them, times in UTC.
 type state struct {
 	Completed *time.Time `json:"completed"`
 	Counts    counts     `json:"counts"`
@@ -67,8 +68,17 @@ func scan(rows pgx.Rows) ([]*job, error) {
 		if len(j.Endpoints) == 1 {
 			j.endpoint = &j.Endpoints[0]
 		}
+		j.Created, j.Completed, j.Scheduled, j.Started = j.Created.UTC(), utc(j.Completed), utc(j.Scheduled), utc(j.Started)
 		return &j, err
 	})
+}
+
+// utc is t as states have it, wherever the process runs.
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	return new(t.UTC())
 }
 
 // Started marks jobs as running, if they are not yet, with an event for each. Their ids may repeat.
@@ -88,9 +98,10 @@ func Started(ctx context.Context, tx pgx.Tx, ids []int32) error {
 	return record(ctx, tx, jobs, nil)
 }
 
-// record writes what happened to jobs, as they are now, into the change log. Before has the states of those that had an event before.
+// record writes what happened to jobs, as they are now, into the change log. Before has the states of those that had an event before. The caller
+// holds the locks of their rows, so that the versions of a job commit in their order.
 func record(ctx context.Context, tx pgx.Tx, jobs []*job, before map[int32]state) error {
-	slices.SortFunc(jobs, func(a, b *job) int { return int(a.id) - int(b.id) })
+	slices.SortFunc(jobs, func(a, b *job) int { return cmp.Compare(a.id, b.id) })
 	for _, j := range jobs {
 		row := change.Row{
 			ObjectType: change.Job, ObjectID: j.id, EndpointID: j.endpoint, Action: change.Create, Version: j.version, Key: j.JobID.String(),
@@ -116,7 +127,6 @@ func record(ctx context.Context, tx pgx.Tx, jobs []*job, before map[int32]state)
 			if row.Changed, err = change.Diff(row.Pre, row.Post); err != nil {
 				return fmt.Errorf("compare states of sync job %d: %w", j.id, err)
 			}
-			slices.Sort(row.Changed)
 		}
 		origin := change.Origin{Cause: change.System, UserID: j.User, UserName: j.userName, RequestID: j.requestID}
 		if err := change.Write(ctx, tx, origin, []change.Row{row}); err != nil {

@@ -5,6 +5,7 @@
 package syncjob
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -96,10 +97,9 @@ func Create(ctx context.Context, tx pgx.Tx, n New) (id int32, err error) {
 		objectType, objectID = int32(n.ObjectType), n.ObjectID
 	}
 	name := []rune(n.Name)
-	endpoints := n.Endpoints
-	if endpoints == nil {
-		endpoints = []int32{}
-	}
+	endpoints := append([]int32{}, n.Endpoints...)
+	slices.Sort(endpoints)
+	endpoints = slices.Compact(endpoints)
 	err = tx.QueryRow(ctx, `INSERT INTO jobs (name, object_type_id, object_id, schedule_id, kinds, endpoint_ids, user_id, user_name, request_id)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
 		string(name[:min(len(name), maxName)]), objectType, objectID, n.Schedule, n.Kinds, endpoints, n.UserID, n.UserName, n.RequestID).Scan(&id)
@@ -110,21 +110,25 @@ func Create(ctx context.Context, tx pgx.Tx, n New) (id int32, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if parts == 0 {
+	var open bool
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM job_parts WHERE job_id = $1 AND status = 'pending')`, id).Scan(&open); err != nil {
+		return 0, fmt.Errorf("look at the parts of sync job %d: %w", id, err)
+	}
+	if !open {
 		return 0, fault.New(fault.Invalid, "there is no enabled endpoint to synchronise")
 	}
-	by := n.UserName
-	if by == "" {
-		by = "the shell"
-	}
-	return id, Log(ctx, tx, Entry{Job: id, Message: fmt.Sprintf("asked for by %s: %s", by, partsOf(parts, n.Kinds))})
+	return id, Log(ctx, tx, Entry{Job: id, Message: fmt.Sprintf("asked for by %s: %s", person(n.UserName), partsOf(parts, n.Kinds))})
 }
+
+// person is who did something, for people.
+func person(name string) string { return cmp.Or(name, "the shell") }
 
 // expand makes the parts of a job, and returns how many there are. Endpoints that were named and are disabled meanwhile have failed already.
 func expand(ctx context.Context, tx pgx.Tx, job int32) (int, error) {
-	// Whoever deletes an endpoint settles its parts, and so has to see these.
-	_, err := tx.Exec(ctx, `SELECT FROM endpoints e WHERE EXISTS (SELECT FROM jobs j WHERE j.id = $1
-		AND CASE WHEN cardinality(j.endpoint_ids) = 0 THEN e.enabled ELSE e.id = ANY (j.endpoint_ids) END) ORDER BY e.id FOR KEY SHARE OF e`, job)
+	// Whoever deletes or disables an endpoint settles its parts, and whoever ends a run of it has the next one begin for them: both have to see these.
+	// Locked in a statement of its own, as what is read in the next one is as it is under the locks; shared, as jobs need not wait for each other.
+	_, err := tx.Exec(ctx, `SELECT FROM endpoints e JOIN jobs j ON CASE WHEN cardinality(j.endpoint_ids) = 0 THEN e.enabled ELSE e.id = ANY (j.endpoint_ids) END
+		WHERE j.id = $1 ORDER BY e.id FOR SHARE OF e`, job)
 	if err != nil {
 		return 0, fmt.Errorf("lock the endpoints of sync job %d: %w", job, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
@@ -36,6 +37,7 @@ func TestDigestIsOfTheContentAlone(t *testing.T) {
 		"order":      func(s *proxopsv1.Snapshot) { r := s.BackupRoutines; r[0], r[1] = r[1], r[0] },
 		"next run":   func(s *proxopsv1.Snapshot) { s.BackupRoutines[0].NextRun = nil },
 		"generation": func(s *proxopsv1.Snapshot) { s.Generation = 7 },
+		"figures":    func(s *proxopsv1.Snapshot) { s.Skipped, s.Requests, s.Duration = 1, 2, durationpb.New(3) },
 	}
 	for name, edit := range same {
 		if got := sealed(t, edit); !bytes.Equal(got.GetDigest(), base.GetDigest()) {

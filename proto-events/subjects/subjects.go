@@ -114,7 +114,9 @@ func QueuePollers(site string) string { return "poller-" + site }
 func Cancel(site string) string { return "proxops.v1.control.cancel." + site }
 
 // Progress is where the progress of a job on an endpoint is told; the endpoint is zero when it concerns the job as a whole.
-func Progress(job, endpoint int32) string { return fmt.Sprintf("proxops.v1.progress.%d.%d", job, endpoint) }
+func Progress(job, endpoint int32) string {
+	return fmt.Sprintf("proxops.v1.progress.%d.%d", job, endpoint)
+}
 
 // Timer is where the next run of a schedule of syncs is stored, and Due where it fires.
 func Timer(schedule int32) string { return fmt.Sprintf("proxops.v1.timer.%d", schedule) }
@@ -130,9 +132,12 @@ func Snapshot(kind proxopsv1.Kind, endpoint int64) string {
 	return fmt.Sprintf("proxops.v1.snapshot.%s.%d", KindToken(kind), endpoint)
 }
 
-// Event is where the changes of one job go.
-func Event(endpoint int64, kind proxopsv1.Kind, object int64) string {
-	return fmt.Sprintf("proxops.v1.event.%d.%s.%d", endpoint, KindToken(kind), object)
+// KindSync stands where events of Proxmox's jobs have their kind in those of sync jobs. It is no Kind: nobody reads such jobs from a cluster.
+const KindSync = "sync"
+
+// Event is where the changes of one job go. The kind is a KindToken or KindSync; the endpoint is zero if there is none, or several.
+func Event(endpoint int64, kind string, object int64) string {
+	return fmt.Sprintf("proxops.v1.event.%d.%s.%d", endpoint, kind, object)
 }
 
 // Dead is where a message of a stream goes when it is given up.
@@ -162,4 +167,12 @@ func ParseKind(token string) proxopsv1.Kind {
 		}
 	}
 	return proxopsv1.Kind_KIND_UNSPECIFIED
+}
+
+// ErrorToken is a kind of error as tables, metrics and REST spell it: connect, permission; internal for what no sender named.
+func ErrorToken(k proxopsv1.ErrorKind) string {
+	if k == proxopsv1.ErrorKind_ERROR_KIND_UNSPECIFIED {
+		k = proxopsv1.ErrorKind_ERROR_KIND_INTERNAL
+	}
+	return strings.ToLower(strings.TrimPrefix(k.String(), "ERROR_KIND_"))
 }

@@ -25,6 +25,8 @@ import (
 	"github.com/proxops/proxops/services/api/admin"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/catalog"
+	"github.com/proxops/proxops/services/api/internal/live"
+	"github.com/proxops/proxops/services/api/internal/probe"
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/rest"
 	"github.com/proxops/proxops/services/api/internal/store"
@@ -34,7 +36,7 @@ import (
 type Config struct {
 	Listen      string `help:"Address to serve on." default:":8080" env:"LISTEN"`
 	DatabaseURL string `name:"database-url" help:"Postgres to read from: postgres://user:password@host:5432/database." required:"" env:"DATABASE_URL"`
-	NATSURL     string `name:"nats-url" help:"NATS to tell of changed endpoints: nats://user:password@host:4222, several separated by commas." required:"" env:"NATS_URL"`
+	NATSURL     string `name:"nats-url" help:"NATS to tell of changed endpoints and to hear of events: nats://user:password@host:4222, several separated by commas." required:"" env:"NATS_URL"`
 	NATSCreds   string `name:"nats-creds" help:"File with the credentials of the NATS user." env:"NATS_CREDS"`
 	NoMigrate   bool   `help:"Only check the schema of the database; without this it is brought up to date at the start." env:"NO_MIGRATE"`
 	AdminListen string `help:"Address of /healthz, /readyz and /metrics; none when empty." env:"ADMIN_LISTEN"`
@@ -93,7 +95,8 @@ func run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	defer b.Close()
-	handler, err := cfg.handler(pool, b, log)
+	hub := live.New(live.Options{Bus: b, Pool: pool, Log: log, Metrics: registry})
+	handler, err := cfg.handler(pool, b, hub, log)
 	if err != nil {
 		return err
 	}
@@ -103,13 +106,15 @@ func run(ctx context.Context, cfg Config, deps Deps) error {
 	}
 	parts := []func(context.Context) error{
 		func(ctx context.Context) error { return httpd.Serve(ctx, ln, routes) },
+		hub.Run,
 	}
 	if cfg.AdminListen != "" {
 		adminLn, err := httpd.Listen(ctx, cfg.AdminListen)
 		if err != nil {
 			return err
 		}
-		// NATS has to be there at the start. When it goes away later, only hints are lost: the API still answers, and is ready.
+		// NATS has to be there at the start. When it goes away later, only hints are lost and streams of events stand still: the API still answers, and
+		// is ready.
 		ready := func(ctx context.Context) error { return postgres.Ready(ctx, pool) }
 		parts = append(parts, func(ctx context.Context) error { return httpd.Serve(ctx, adminLn, httpd.Admin(registry, ready)) })
 	}
@@ -133,19 +138,24 @@ func (c Config) check() error {
 	return auth.Exempt(c.ExemptViewPermissions).Check()
 }
 
-func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, log *slog.Logger) (*rest.API, error) {
+func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, hub *live.Hub, log *slog.Logger) (*rest.API, error) {
 	hints := hints{bus: b, log: log}
 	set, err := catalog.New(catalog.Options{SiteKeys: c.SiteKeys, Peppers: c.Peppers, EndpointsChanged: hints.endpointsChanged, JobsChanged: hints.jobsChanged})
 	if err != nil {
 		return nil, err
 	}
 	return &rest.API{
-		Store: &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: c.PageSize, Max: c.MaxPageSize}},
-		Auth:  &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
-		Log:   log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
-		JobsChanged: hints.jobsChanged, JobCancelled: hints.jobCancelled,
+		Store:  &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: c.PageSize, Max: c.MaxPageSize}},
+		Auth:   &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
+		Live:   hub,
+		Prober: &probe.Prober{Queries: store.New(pool), Bus: b, Log: log, Timeout: probeTimeout},
+		Log:    log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
+		JobsChanged: hints.jobsChanged, JobCancelled: hints.jobCancelled, RunsStopped: hints.runsStopped,
 	}, nil
 }
+
+// probeTimeout is how long a poller may take to try a connection.
+const probeTimeout = 30 * time.Second
 
 // withDefaults fills in what kong would, for those who make a Config by hand.
 func (c Config) withDefaults() Config {

@@ -24,10 +24,15 @@ func (h hints) jobsChanged(ctx context.Context) { h.send(ctx, subjects.ControlJo
 
 // jobCancelled spares clusters the rest of the runs, and shows whoever watches the job that it ended.
 func (h hints) jobCancelled(ctx context.Context, job int32, stopped []syncjob.Run) {
+	h.runsStopped(ctx, stopped)
+	h.send(ctx, subjects.Progress(job, 0), nil)
+}
+
+// runsStopped spares clusters the rest of runs.
+func (h hints) runsStopped(ctx context.Context, stopped []syncjob.Run) {
 	for _, run := range stopped {
 		h.send(ctx, subjects.Cancel(run.Site), &proxopsv1.CancelRun{EndpointId: int64(run.Endpoint), Generation: run.Generation})
 	}
-	h.send(ctx, subjects.Progress(job, 0), nil)
 }
 
 // send publishes on core NATS, without content if there is no message.

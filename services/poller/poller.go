@@ -20,6 +20,8 @@ import (
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/poller/internal/poll"
+	"github.com/proxops/proxops/services/poller/internal/probe"
+	"github.com/proxops/proxops/services/poller/internal/pve"
 )
 
 // Config says where NATS is, for which site to read, and how much at once.
@@ -29,7 +31,7 @@ type Config struct {
 	Site          string        `help:"Site whose clusters to read: lower-case letters, digits and hyphens." default:"default" env:"SITE"`
 	KeyFile       string        `help:"File with the private key of the site, to which credentials are sealed; made when there is none." required:"" env:"KEY_FILE"`
 	Workers       int           `help:"Scheduled runs at once." default:"16" env:"WORKERS"`
-	ManualWorkers int           `help:"Runs at once that people asked for; they never wait behind scheduled ones." default:"4" env:"MANUAL_WORKERS"`
+	ManualWorkers int           `help:"Runs at once that people asked for; they never wait behind scheduled ones." default:"8" env:"MANUAL_WORKERS"`
 	AdminListen   string        `help:"Address of /healthz, /readyz and /metrics; none when empty." env:"ADMIN_LISTEN"`
 	Timeout       time.Duration `name:"request-timeout" help:"Time for one call to a cluster." default:"15s" env:"REQUEST_TIMEOUT"`
 
@@ -46,8 +48,9 @@ type Deps struct {
 	Metrics *prometheus.Registry
 }
 
-// Run polls until ctx ends, and returns nil then; runs that are under way get three seconds to end. Its errors are one line: a
-// configuration that cannot be used, a key file that cannot be read, NATS that cannot be reached at the start.
+// Run polls until ctx ends, and returns nil then; runs that are under way get two and a half seconds to end, and what they leave unread is
+// reported as abandoned. Its errors are one line: a configuration that cannot be used, a key file that cannot be read, NATS that cannot be
+// reached at the start.
 func Run(ctx context.Context, cfg Config, deps Deps) error {
 	// Who is told to stop while it starts has nothing to complain about either.
 	return app.Run(ctx, func(ctx context.Context) error { return run(ctx, cfg.withDefaults(), deps) })
@@ -70,16 +73,24 @@ func run(ctx context.Context, cfg Config, deps Deps) error {
 	defer b.Close()
 
 	link := poll.Link{Bus: b, Site: cfg.Site}
+	metrics := poll.NewMetrics(registry)
 	runner := &poll.Runner{
-		Projector: link, Publisher: link, Opener: opener, Name: name(), Log: log, Metrics: poll.NewMetrics(registry),
+		Projector: link, Publisher: link, Opener: opener, Name: name(), Log: log, Metrics: metrics,
 		Limits: poll.Limits{
 			MaxConfirmations: cfg.MaxConfirmations, ConfirmPause: cfg.ConfirmPause,
 			RequestTimeout: cfg.Timeout, AllowLocal: cfg.AllowLocalTargets,
 		},
 	}
+	prober := probe.New(opener, name(), pve.Options{
+		AllowLocal: cfg.AllowLocalTargets, RequestTimeout: cfg.Timeout, Observe: metrics.Called,
+	}, log, registry)
 	parts := []func(context.Context) error{
 		consume(b, runner, proxopsv1.Trigger_TRIGGER_SCHEDULED, cfg.Site, cfg.Workers),
 		consume(b, runner, proxopsv1.Trigger_TRIGGER_MANUAL, cfg.Site, cfg.ManualWorkers),
+		func(ctx context.Context) error { return runner.HearCancels(ctx, b.Conn(), cfg.Site) },
+		func(ctx context.Context) error {
+			return b.Respond(ctx, subjects.Probe(cfg.Site), subjects.QueuePollers(cfg.Site), prober.Handle)
+		},
 	}
 	if cfg.AdminListen != "" {
 		ln, err := httpd.Listen(ctx, cfg.AdminListen)
@@ -95,7 +106,7 @@ func run(ctx context.Context, cfg Config, deps Deps) error {
 // withDefaults fills in what kong would, for those who make a Config by hand.
 func (c Config) withDefaults() Config {
 	c.Site = cmp.Or(c.Site, subjects.DefaultSite)
-	c.Workers, c.ManualWorkers = cmp.Or(c.Workers, 16), cmp.Or(c.ManualWorkers, 4)
+	c.Workers, c.ManualWorkers = cmp.Or(c.Workers, 16), cmp.Or(c.ManualWorkers, 8)
 	c.Timeout, c.ConfirmPause = cmp.Or(c.Timeout, 15*time.Second), cmp.Or(c.ConfirmPause, 2*time.Second)
 	c.MaxConfirmations = cmp.Or(c.MaxConfirmations, 20)
 	return c

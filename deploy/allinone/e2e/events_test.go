@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/proxops/proxops/proto-events/subjects"
 )
 
-// event is a CloudEvent about a job.
+// event is a CloudEvent about a job of Proxmox, or about a sync.
 type event struct {
 	ID       string `json:"id"`
 	Source   string `json:"source"`
@@ -35,9 +36,15 @@ type event struct {
 	raw []byte
 }
 
-// events returns all events so far, when everything that changed was published. Their positions must be the sequences of the stream, without
-// a gap.
+// events returns all events of Proxmox's jobs so far.
 func (l *lab) events(t *testing.T) []event {
+	t.Helper()
+	return slices.DeleteFunc(l.allEvents(t), func(e event) bool { return e.Data.Kind == subjects.KindSync })
+}
+
+// allEvents returns all events so far, those of syncs too, when everything that changed was published. Their positions must be the sequences of the
+// stream, without a gap.
+func (l *lab) allEvents(t *testing.T) []event {
 	t.Helper()
 	last := l.published(t)
 	all := make([]event, 0, last)
@@ -111,5 +118,5 @@ func eventName(e event) (string, error) {
 	return name[:len(name)-len(version)], nil
 }
 
-// after returns the events that follow a sequence.
-func after(events []event, seq int) []event { return events[min(seq, len(events)):] }
+// after returns the events that follow the first n.
+func after(events []event, n int) []event { return events[min(n, len(events)):] }

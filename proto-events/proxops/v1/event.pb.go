@@ -22,8 +22,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// JobChanged says that a backup routine or a replication changed, or that a sync job started or ended. It is the data of a CloudEvent in the stream EVENTS, as JSON with these
-// field names. Folding the events of one object by version gives its row.
+// JobChanged says that a backup routine or a replication changed, or that a sync job started or ended. It is the data of a CloudEvent in the
+// stream EVENTS, as JSON with these field names. Folding the events of one object by version gives its row.
 type JobChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// REST id of the job.
@@ -36,9 +36,9 @@ type JobChanged struct {
 	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
 	// 1, 2, 3 ... per object.
 	Version int64 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
-	// active or stale after the change; the last one when it was deleted.
+	// active or stale after the change; the last one when it was deleted. Of a sync: running, completed, failed or errored.
 	Status string `protobuf:"bytes,6,opt,name=status,proto3" json:"status,omitempty"`
-	// Names of the fields that changed, sorted; empty on created and deleted.
+	// Names of the fields that changed, sorted; empty on created and deleted, and on the first event of a sync.
 	Changed []string `protobuf:"bytes,7,rep,name=changed,proto3" json:"changed,omitempty"`
 	// Their values before: references as ids, choices as plain values.
 	Before *structpb.Struct `protobuf:"bytes,8,opt,name=before,proto3" json:"before,omitempty"`

@@ -38,8 +38,15 @@ func (v *run) checkRows(ctx context.Context, known map[object]folded, end int64)
 	for _, r := range replications {
 		v.checkRow(object{int32(change.Replication), r.ID}, r.Version, r.State, known)
 	}
+	syncs, err := v.q.VerifySyncs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range syncs {
+		v.checkRow(object{int32(change.Job), s.ID}, s.Version, s.State, known)
+	}
 	for o, k := range known {
-		if !k.deleted {
+		if !k.ended {
 			v.fail(v.folding, "%s is version %d by its events, but has no row", o, k.version)
 		}
 	}
@@ -54,7 +61,7 @@ func (v *run) checkRow(o object, version int32, state []byte, known map[object]f
 	}
 	delete(known, o)
 	v.report.Objects++
-	if k.deleted {
+	if k.ended && o.objectType != int32(change.Job) {
 		v.fail(v.folding, "%s was deleted by its events, but has a row of version %d", o, version)
 		return
 	}
@@ -91,7 +98,7 @@ func differsFlat(object map[string]json.RawMessage, state []byte, omitted []stri
 // flat turns what REST shows of a field back into what the state has: nested objects into ids, choices into values, tags into names.
 func flat(name string, shown json.RawMessage) json.RawMessage {
 	switch name {
-	case "raw_config", "selection", "exclude":
+	case "raw_config", "selection", "exclude", "counts":
 		return shown
 	case "custom_fields":
 		return plain(name, shown)

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
+	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
 )
@@ -41,7 +42,7 @@ type event struct {
 // folded is what a subscriber knows of a job after all its events.
 type folded struct {
 	version int32
-	deleted bool
+	ended   bool // there need be no row any more: it was deleted, or is a sync that ended, of which the row is deleted some day
 	object  map[string]json.RawMessage
 	omitted []string
 }
@@ -137,7 +138,8 @@ func (v *run) checkMessage(m *jetstream.RawStreamMsg, c *store.RelayEventsRow, k
 	if before, ok := known[o]; ok && e.Data.Version != before.version+1 {
 		v.fail(v.folding, "%s: version %d follows version %d in the stream", o, e.Data.Version, before.version)
 	}
-	known[o] = folded{version: e.Data.Version, deleted: value(c.Event) == "deleted", object: e.Data.Object, omitted: e.Data.Omitted}
+	ended := slices.Contains([]change.Event{change.Deleted, change.Completed, change.Failed}, change.Event(value(c.Event)))
+	known[o] = folded{version: e.Data.Version, ended: ended, object: e.Data.Object, omitted: e.Data.Omitted}
 }
 
 // differs says in what an event differs from its change.
@@ -153,10 +155,11 @@ func differs(m *jetstream.RawStreamMsg, e *event, c *store.RelayEventsRow) strin
 		{"key", e.Data.Key, c.Key},
 		{"object_id", e.Data.ObjectID, c.ObjectID},
 		{"endpoint_id", e.Data.EndpointID, value(c.EndpointID)},
+		{"kind", e.Data.Kind, jobTypes[change.ObjectType(c.ObjectTypeID)].kind},
 		{"version", e.Data.Version, value(c.Version)},
 		{"status", e.Data.Status, c.Status},
 		{"cause", e.Data.Cause, c.Cause},
-		{"nats subject", m.Subject, fmt.Sprintf("proxops.v1.event.%d.%s.%d", value(c.EndpointID), e.Data.Kind, c.ObjectID)},
+		{"nats subject", m.Subject, subjects.Event(int64(value(c.EndpointID)), e.Data.Kind, int64(c.ObjectID))},
 	} {
 		if f.got != f.want {
 			return fmt.Sprintf("%s is %v, want %v", f.name, f.got, f.want)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/proxops/proxops/libs/app"
 	"github.com/proxops/proxops/libs/change"
+	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/projector/internal/store"
 )
@@ -168,13 +169,17 @@ type object struct {
 }
 
 func (o object) String() string {
-	switch change.ObjectType(o.objectType) {
-	case change.BackupRoutine:
-		return fmt.Sprintf("backup routine %d", o.id)
-	case change.Replication:
-		return fmt.Sprintf("replication %d", o.id)
+	if t, ok := jobTypes[change.ObjectType(o.objectType)]; ok {
+		return fmt.Sprintf("%s %d", t.words, o.id)
 	}
 	return fmt.Sprintf("object %d of type %d", o.id, o.objectType)
+}
+
+// jobTypes are the types of objects that have events, in words and as events spell them.
+var jobTypes = map[change.ObjectType]struct{ words, kind string }{
+	change.BackupRoutine: {"backup routine", subjects.KindToken(proxopsv1.Kind_KIND_BACKUP_ROUTINE)},
+	change.Replication:   {"replication", subjects.KindToken(proxopsv1.Kind_KIND_REPLICATION)},
+	change.Job:           {"sync job", subjects.KindSync},
 }
 
 func (v *run) checkVersions(ctx context.Context) error {
@@ -233,7 +238,7 @@ func (v *run) checkPositions(ctx context.Context) (store.VerifyStateRow, error) 
 		return state, err
 	}
 	for _, c := range disorder {
-		v.fail(v.positions, "version %d of %s has position %d, before its version %d", c.Version, object{c.ObjectTypeID, c.ObjectID}, c.Position, value(c.Version)-1)
+		v.fail(v.positions, "version %d of %s has position %d, before its version %d", value(c.Version), object{c.ObjectTypeID, c.ObjectID}, c.Position, value(c.Version)-1)
 	}
 	return state, nil
 }

@@ -9,7 +9,7 @@ import (
 func objectChanges(words typeWords) *resource.Resource {
 	verb := map[string]string{string(change.Create): " created", string(change.Update): " updated", string(change.Delete): " deleted"}
 	display := resource.Words{Needs: []string{"changed_object_type", "object_repr", "action", "user_name"}, Write: func(b []byte, a resource.Args) []byte {
-		b = append(append(b, words[a.Type(0)]...), ' ')
+		b = append(append(b, words.of(a.Type(0))...), ' ')
 		b = append(append(b, a.Text(1)...), verb[string(a.Text(2))]...)
 		if len(a.Text(3)) > 0 { // a sync has no user
 			b = append(append(b, " by "...), a.Text(3)...)
@@ -27,7 +27,7 @@ func objectChanges(words typeWords) *resource.Resource {
 			{Name: "action", Kind: resource.Choice{Choices: []resource.Option{
 				{Value: string(change.Create), Label: "Created"}, {Value: string(change.Update), Label: "Updated"}, {Value: string(change.Delete), Label: "Deleted"},
 			}}},
-			{Name: "changed_object_type", Column: "object_type_id", Kind: resource.ObjectType{}},
+			{Name: "changed_object_type", Column: "object_type_id", Kind: resource.ObjectType{}, Null: true, Help: "Null if only a later version knows it"},
 			{Name: "changed_object_id", Column: "object_id", Kind: resource.Integer{}, Label: "Changed object ID"},
 			{Name: "changed_object", Kind: resource.Generic{Type: "changed_object_type", ID: "changed_object_id"}, Null: true},
 			{Name: "object_repr", Kind: resource.Char{}},

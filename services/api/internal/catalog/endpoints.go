@@ -17,7 +17,7 @@ import (
 )
 
 func endpoints(o Options) *resource.Resource {
-	hooks := resource.Hooks{Reach: holdSchedules, BeforeAll: sealer(o.SiteKeys).beforeAll, BeforeDelete: forgetEndpoints}
+	hooks := resource.Hooks{Reach: holdSchedules, BeforeAll: sealer(o.SiteKeys).beforeAll, AfterAll: forgetOther, BeforeDelete: forgetEndpoints}
 	if o.EndpointsChanged != nil {
 		hooks.Committed = o.EndpointsChanged
 	}

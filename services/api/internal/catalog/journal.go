@@ -73,9 +73,9 @@ func (j journal) check(ctx context.Context, tx pgx.Tx, writes []*resource.Write)
 			id, _ := w.After.Int("assigned_object_id")
 			switch {
 			case !there[id]:
-				w.Errors.Add(resource.NonField, fmt.Sprintf("Invalid assigned_object: %s ID %d", j.words[t], id))
+				w.Errors.Add(resource.NonField, fmt.Sprintf("Invalid assigned_object: %s ID %d", j.words.of(t), id))
 			case !journaling(target):
-				w.Errors.Add(resource.Model, fmt.Sprintf("Journaling is not supported for this object type (%s).", j.words[t]))
+				w.Errors.Add(resource.Model, fmt.Sprintf("Journaling is not supported for this object type (%s).", j.words.of(t)))
 			}
 		}
 	}

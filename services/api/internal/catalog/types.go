@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,12 +21,24 @@ func (w typeWords) add(r *resource.Resource) {
 	w[r.Type] = apps[app] + " | " + strings.ToLower(r.Verbose)
 }
 
+// of returns the words for a type, whatever its number: the log may tell of objects that are no resource here, or that a later version knows.
+func (w typeWords) of(t change.ObjectType) string {
+	if words, ok := w[t]; ok {
+		return words
+	}
+	app, model, ok := strings.Cut(t.String(), ".")
+	if !ok {
+		return fmt.Sprintf("object of type %d", t)
+	}
+	return cmp.Or(apps[app], app) + " | " + model
+}
+
 // objectTypes lists the resources themselves. Their table joins what the declarations say to the rows of object_types.
 func objectTypes(words typeWords, all []*resource.Resource) *resource.Resource {
 	r := &resource.Resource{
 		Name: "object-types", Path: core + "object-types", Type: change.ObjectTypeType, ReadOnly: true, Public: true,
 		Class: "ObjectType", Verbose: "Object Type",
-		Fields: append(leading(resource.Words{Needs: []string{"id"}, Write: func(b []byte, a resource.Args) []byte { return append(b, words[a.Type(0)]...) }}), []resource.Field{
+		Fields: append(leading(resource.Words{Needs: []string{"id"}, Write: func(b []byte, a resource.Args) []byte { return append(b, words.of(a.Type(0))...) }}), []resource.Field{
 			{Name: "app_label", Kind: resource.Char{}},
 			{Name: "app_name", Kind: resource.Char{}, NoFilter: true},
 			{Name: "model", Kind: resource.Char{}},

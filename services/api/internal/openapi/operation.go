@@ -47,5 +47,8 @@ func (o *Operation) operation(path, method string) *openapi3.Operation {
 // Format is the parameter that chooses the form of an answer.
 func Format(names ...any) *openapi3.Parameter { return format(names...) }
 
+// WriteParameters are those of what changes an object and answers with it: which of its fields to show, and If-Match.
+func WriteParameters() []*openapi3.Parameter { return append(shaping(), ifMatch()) }
+
 // Ref refers to a schema of the document.
 func Ref(schema string) *openapi3.SchemaRef { return ref(schema) }

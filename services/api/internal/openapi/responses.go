@@ -56,7 +56,7 @@ var refused = map[int]struct{ name, text, schema string }{
 	404: {"NotFound", "There is no such object, or it may not be seen; or no such format or export.", "Detail"},
 	406: {"NotAcceptable", "No form of the answer satisfies the Accept header.", "Detail"},
 	408: {"RequestTimeout", "The body took too long to arrive.", "Detail"},
-	409: {"Conflict", "Others depend on the object.", "Detail"},
+	409: {"Conflict", "Others depend on the object, or its state forbids it.", "Detail"},
 	412: {"PreconditionFailed", "The object is not in the state that If-Match names.", "Detail"},
 	413: {"TooLarge", "The body is too large.", "Detail"},
 	414: {"URITooLong", "The query is too long: ask in several requests.", "Detail"},

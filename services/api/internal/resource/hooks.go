@@ -55,6 +55,8 @@ type Write struct {
 	Changed []string               // further names for the change log
 	Reveal  seal.Secret            // what the OneTime field of the resource shows in the answer to this write
 	Errors  Errors                 // if the hook adds any, nothing is saved
+
+	notes []note
 }
 
 // Resource returns the resource of the object.

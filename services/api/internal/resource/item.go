@@ -61,6 +61,11 @@ func (r *Resource) save(ctx context.Context, tx pgx.Tx, scope Scope, items []*it
 		return nil, err
 	}
 	for _, it := range items {
+		if req.Act != nil {
+			if err := req.Act(ctx, it.w); err != nil {
+				return nil, err
+			}
+		}
 		it.tags, it.newTags = it.in.tags.apply(it.w.Before)
 		it.changed = it.w.Action == change.Create || it.newTags || len(it.w.Changed) > 0 || r.changed(it.w)
 	}
@@ -178,6 +183,7 @@ func (r *Resource) log(ctx context.Context, tx pgx.Tx, items []*item, after map[
 			return err
 		}
 		row.Message = it.in.message
+		it.w.annotate(&row)
 		rows = append(rows, row)
 	}
 	return change.Write(ctx, tx, origin, rows)

@@ -9,7 +9,8 @@ import (
 	"github.com/proxops/proxops/libs/change"
 )
 
-// ObjectType is the type of an object that other fields tell of, shown as "app_label.model". Its column holds a row of object_types.
+// ObjectType is the type of an object that other fields tell of, shown as "app_label.model". Its column holds a row of object_types; of one that
+// only a later version knows it is null.
 type ObjectType struct{ common }
 
 func (ObjectType) encode(p *plan, _ *Resource, alias string, f *Field, _ Shape) appender {
@@ -18,7 +19,11 @@ func (ObjectType) encode(p *plan, _ *Resource, alias string, f *Field, _ Shape) 
 		if row.Vals[i] == nil {
 			return append(b, "null"...)
 		}
-		return appendString(b, change.ObjectType(decodeInt(row.Vals[i])).String())
+		name := change.ObjectType(decodeInt(row.Vals[i])).String()
+		if name == "" {
+			return append(b, "null"...)
+		}
+		return appendString(b, name)
 	}
 }
 

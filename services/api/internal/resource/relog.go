@@ -121,13 +121,13 @@ func (o *Record) clone() *Record {
 	return &c
 }
 
-// differ names the fields of the flat state in which two records differ, sorted; nil if there are none.
+// differ names the fields of the flat state in which two records differ and that count as a change, sorted; nil if there are none.
 func (r *Resource) differ(before, after *Record) (names []string) {
 	if !slices.Equal(before.Tags, after.Tags) {
 		names = append(names, "tags")
 	}
 	for _, f := range r.logged {
-		if !same(before.values[f.Name], after.values[f.Name]) {
+		if !f.Silent && !same(before.values[f.Name], after.values[f.Name]) {
 			names = append(names, f.Name)
 		}
 	}

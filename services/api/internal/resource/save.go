@@ -23,6 +23,9 @@ type Request struct {
 	Partial bool  // PATCH: required fields may be left out
 	IfMatch string
 	Select  Selection
+	// Act does more to the object than its fields say, when endpoint and object are locked and nothing is wrong with the request, but no row of the
+	// object is written yet. Its error undoes the request. For Update alone.
+	Act func(ctx context.Context, w *Write) error
 }
 
 // errMoved says that an object changed its endpoint between being found and being locked.

@@ -15,6 +15,7 @@ import (
 	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/auth"
+	"github.com/proxops/proxops/services/api/internal/live"
 	"github.com/proxops/proxops/services/api/internal/openapi"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
@@ -39,6 +40,8 @@ type Authenticator interface {
 type API struct {
 	Store   *resource.Store
 	Auth    Authenticator
+	Prober  Prober
+	Live    *live.Hub // nil: nothing is streamed
 	Log     *slog.Logger
 	Proxies []netip.Prefix // whose X-Forwarded headers are believed
 	Version string         // of the product, as /api/status/ tells it
@@ -46,9 +49,10 @@ type API struct {
 	Open bool
 
 	// JobsChanged is called after the commit of requests that made or cancelled sync jobs, and JobCancelled before it with the runs that need not go on.
-	// They must not fail: they are hints. Nil: nobody cares.
+	// RunsStopped is called with such runs when no job was cancelled. They must not fail: they are hints. Nil: nobody cares.
 	JobsChanged  func(ctx context.Context)
 	JobCancelled func(ctx context.Context, job int32, stopped []syncjob.Run)
+	RunsStopped  func(ctx context.Context, stopped []syncjob.Run)
 
 	exports  func(context.Context) (done func(), err error)
 	document func() (*document, error)
@@ -87,8 +91,9 @@ type route struct {
 	res    *resource.Resource
 	list   bool
 	gate   gate
-	needs  resource.Action // what gateModel demands; "": what the method stands for
-	offers []offer         // nil: JSON, and CSV of lists
+	anyOf  []*resource.Resource // instead of res: permission for one of them is enough
+	needs  resource.Action      // what gateModel demands; "": what the method stands for
+	offers []offer              // nil: JSON, and CSV of lists
 	handle func(context.Context, *request) (response, error)
 	doc    map[string]*openapi.Operation // what the OpenAPI document says of routes without a resource, by method
 
@@ -108,16 +113,21 @@ func (rt *route) serve(ctx context.Context, a *API, q *request) (response, error
 	if err != nil {
 		return response{}, err
 	}
-	if q.who, err = a.Auth.Authenticate(ctx, q.http, a.client(q.http)); err != nil {
-		return response{}, err
-	}
-	if err := a.admit(q, rt); err != nil {
+	if err := a.recognise(ctx, q, rt); err != nil {
 		return response{}, err
 	}
 	if !slices.Contains(rt.allow, q.method) {
 		return response{}, refusal{http.StatusMethodNotAllowed, `Method "` + q.method + `" not allowed.`}
 	}
 	return rt.handle(ctx, q)
+}
+
+// recognise finds out who asks, and whether they may use the route. Answers that go on for long do so again.
+func (a *API) recognise(ctx context.Context, q *request, rt *route) (err error) {
+	if q.who, err = a.Auth.Authenticate(ctx, q.http, a.client(q.http)); err != nil {
+		return err
+	}
+	return a.admit(q, rt)
 }
 
 // actor is who asks.

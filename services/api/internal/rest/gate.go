@@ -2,6 +2,7 @@ package rest
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -55,9 +56,12 @@ func (a *API) mayUse(q *request, rt *route) bool {
 		return false
 	case q.who.ReadOnly && q.method != "OPTIONS" && action != resource.View:
 		return false
-	case rt.res == nil || !known:
+	case rt.res == nil && rt.anyOf == nil || !known:
 		return true
 	}
-	_, may := q.who.Scope(rt.res, cmp.Or(rt.needs, action))
-	return may
+	may := func(r *resource.Resource) bool { _, ok := q.who.Scope(r, cmp.Or(rt.needs, action)); return ok }
+	if rt.anyOf != nil {
+		return slices.ContainsFunc(rt.anyOf, may)
+	}
+	return may(rt.res)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -56,8 +57,10 @@ func (a *API) describe() (*document, error) {
 			others[path+"{id}"+after] = act.operations()
 		}
 	}
+	schemas := serviceSchemas()
+	maps.Copy(schemas, endpointSchemas())
 	doc, err := openapi.Document(a.Store.Set, openapi.Options{
-		Title: "Proxops REST API", Version: apiVersion, Others: others, Schemas: serviceSchemas(),
+		Title: "Proxops REST API", Version: apiVersion, Others: others, Schemas: schemas,
 		Description: "Backup jobs and replications of Proxmox VE clusters. Paths, bodies, filters and texts are those of a NetBox " + apiVersion + " plugin.",
 	})
 	if err != nil {

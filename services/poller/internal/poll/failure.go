@@ -27,6 +27,16 @@ func failed(kind proxopsv1.ErrorKind, remedy, format string, args ...any) *failu
 	}
 }
 
+// leftUnread is why a kind has no result when its run was ended before it had one: the poller stops, or the run was cancelled.
+func leftUnread() *failure {
+	return &failure{
+		outcome: proxopsv1.Outcome_OUTCOME_ABANDONED,
+		report: &proxopsv1.RunError{
+			Kind: proxopsv1.ErrorKind_ERROR_KIND_INTERNAL, Text: "the poller stopped before it had read this", Remedy: "Nothing: another run reads it.",
+		},
+	}
+}
+
 // failureOf gives any error the form of a failure.
 func failureOf(err error) *failure {
 	if f, ok := errors.AsType[*failure](err); ok {
@@ -35,7 +45,7 @@ func failureOf(err error) *failure {
 	if e, ok := errors.AsType[*pve.Error](err); ok {
 		return &failure{
 			outcome: proxopsv1.Outcome_OUTCOME_FAILED, failover: e.Failover,
-			report: &proxopsv1.RunError{Kind: e.Kind, Text: e.Text, Remedy: e.Remedy, MissingPrivilege: e.MissingPrivilege},
+			report: e.RunError(),
 		}
 	}
 	return failed(proxopsv1.ErrorKind_ERROR_KIND_INTERNAL, "Report this as a bug, with the poller's log.", "%v", err)

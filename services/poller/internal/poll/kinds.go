@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/proxops/proxops/libs/clusterid"
 	"github.com/proxops/proxops/proto-events/digest"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/services/poller/internal/pve"
@@ -20,16 +21,13 @@ func (r *run) status(ctx context.Context, conn *pve.Conn) (pve.Status, error) {
 		return s, err
 	}
 	want, got := r.claim.GetIdentity(), s.Identity
+	r.identity = got // also when it is another one: a person may accept it
 	if want != nil && (want.GetName() != got.GetName() || want.GetStandalone() != got.GetStandalone()) {
 		return s, failed(proxopsv1.ErrorKind_ERROR_KIND_IDENTITY,
-			"Check the addresses of the endpoint. If its cluster was renamed, joined or replaced on purpose, create a new endpoint for it.",
-			"%s: this is %s, and the endpoint is %s", conn.Address(), named(got), named(want))
+			clusterid.Remedy(r.endpoint), "%s: this is %s, and the endpoint is %s", conn.Address(), named(got), named(want))
 	}
-	r.identity = got
 	if !s.Quorate {
-		return s, failed(proxopsv1.ErrorKind_ERROR_KIND_QUORUM,
-			"Bring the missing nodes back; without quorum a node may show an old state of the cluster.",
-			"%s: the node has no quorum in %s", conn.Address(), named(got))
+		return s, conn.NoQuorum(s)
 	}
 	return s, nil
 }
@@ -45,19 +43,19 @@ func named(i *proxopsv1.Identity) string {
 func (r *run) snapshot(ctx context.Context, conn *pve.Conn, status pve.Status, kind proxopsv1.Kind) (*proxopsv1.Snapshot, []string, error) {
 	s := &proxopsv1.Snapshot{EndpointId: r.endpoint, Generation: r.claim.GetGeneration(), Kind: kind, Identity: status.Identity}
 	var (
-		warnings []string
-		err      error
+		warn *pve.Warnings
+		err  error
 	)
 	switch kind {
 	case proxopsv1.Kind_KIND_BACKUP_ROUTINE:
-		s.BackupRoutines, warnings, err = conn.BackupRoutines(ctx)
+		s.BackupRoutines, warn, err = conn.BackupRoutines(ctx)
 	case proxopsv1.Kind_KIND_REPLICATION:
-		s.Replications, warnings, err = conn.Replications(ctx)
+		s.Replications, warn, err = conn.Replications(ctx)
 		if err == nil {
 			err = r.fillSources(ctx, conn, s.GetReplications())
 		}
 	case proxopsv1.Kind_KIND_INVENTORY:
-		s.Inventory, warnings, err = conn.Inventory(ctx, status)
+		s.Inventory, warn, err = conn.Inventory(ctx, status)
 		if err == nil {
 			r.guests = guestNodes(s.GetInventory())
 		}
@@ -67,11 +65,11 @@ func (r *run) snapshot(ctx context.Context, conn *pve.Conn, status pve.Status, k
 	if err != nil {
 		return nil, nil, err
 	}
-	s.ReadAt = timestamppb.Now()
+	s.ReadAt, s.Skipped = timestamppb.Now(), warn.Skipped()
 	if err := digest.Seal(s); err != nil {
 		return nil, nil, err
 	}
-	return s, warnings, nil
+	return s, warn.List(), nil
 }
 
 // fillSources names the source of jobs that do not: it is where their guest is. That takes one call, unless the inventory was

@@ -28,6 +28,8 @@ const (
 	partial   = proxopsv1.Outcome_OUTCOME_PARTIAL
 	wasFailed = proxopsv1.Outcome_OUTCOME_FAILED
 
+	leftBehind = proxopsv1.Outcome_OUTCOME_ABANDONED
+
 	manual    = proxopsv1.Trigger_TRIGGER_MANUAL
 	scheduled = proxopsv1.Trigger_TRIGGER_SCHEDULED
 )
@@ -40,6 +42,7 @@ type lab struct {
 	claim  *proxopsv1.Claim
 	log    lockedBuffer
 	opener *seal.Opener
+	counts *prometheus.Registry
 
 	mu        sync.Mutex
 	claimed   int
@@ -75,9 +78,9 @@ func newLab(t *testing.T, version string, opts ...pvesim.Option) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, sim: pvesim.New(version, opts...), opener: opener}
+	l := &lab{t: t, sim: pvesim.New(version, opts...), opener: opener, counts: prometheus.NewRegistry()}
 	l.runner = &Runner{
-		Projector: l, Publisher: l, Opener: opener, Name: "test", Metrics: NewMetrics(prometheus.NewRegistry()),
+		Projector: l, Publisher: l, Opener: opener, Name: "test", Metrics: NewMetrics(l.counts),
 		Log:    slog.New(slog.NewTextHandler(&l.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Limits: Limits{MaxConfirmations: 20, ConfirmPause: time.Millisecond, RequestTimeout: 5 * time.Second, AllowLocal: true},
 	}
@@ -208,6 +211,25 @@ func (l *lab) want(r *proxopsv1.KindReport, outcome proxopsv1.Outcome, kind prox
 	if e := r.GetError(); e != nil && (e.GetText() == "" || e.GetRemedy() == "") {
 		l.t.Errorf("error %v does not say what happened and what to do", e)
 	}
+}
+
+// runs is how many runs were counted with an outcome.
+func (l *lab) runs(outcome string) (n float64) {
+	l.t.Helper()
+	families, err := l.counts.Gather()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, label := range m.GetLabel() {
+				if f.GetName() == "proxops_poller_runs_total" && label.GetName() == "outcome" && label.GetValue() == outcome {
+					n += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return n
 }
 
 func (l *lab) wantRequests(call string, n int) {

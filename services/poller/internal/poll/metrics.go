@@ -40,7 +40,8 @@ func NewMetrics(to prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) called(call, outcome string, took time.Duration) {
+// Called observes a call to a cluster.
+func (m *Metrics) Called(call, outcome string, took time.Duration) {
 	m.calls.WithLabelValues(call, outcome).Observe(took.Seconds())
 }
 

@@ -2,13 +2,13 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/proxops/proxops/libs/seal"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/poller/internal/pve"
@@ -26,6 +26,7 @@ type run struct {
 	identity *proxopsv1.Identity // which cluster answered; nil until one did
 	guests   map[int64]string    // on which node each guest is; nil until read
 	reports  map[proxopsv1.Kind]*proxopsv1.KindReport
+	costs    costs
 }
 
 // do reads every kind of the claim and leaves a report for each.
@@ -57,26 +58,18 @@ func rank(k proxopsv1.Kind) int {
 // connect opens the credentials and prepares the connection.
 func (r *run) connect(ctx context.Context) (*pve.Cluster, error) {
 	t := r.claim.GetTarget()
-	credentials, err := r.Opener.Open(r.claim.GetSealedCredentials(), seal.Target{
-		Hosts: t.GetHosts(), Port: int(t.GetPort()), User: t.GetUsername(), TokenName: t.GetTokenName(),
-		VerifyTLS: t.GetVerifyTls(), Fingerprints: t.GetFingerprints(), CA: t.GetCaCertificate(),
+	cluster, err := pve.Open(r.Opener, t, r.claim.GetSealedCredentials(), pve.Options{
+		AllowLocal: r.Limits.AllowLocal, RequestTimeout: r.Limits.RequestTimeout, Observe: r.Metrics.Called,
 	})
 	if err != nil {
-		return nil, failed(proxopsv1.ErrorKind_ERROR_KIND_CREDENTIALS,
-			"Enter token_value again; if that does not help, compare the site of the endpoint with that of the poller.", "%v", err)
-	}
-	if len(t.GetHosts()) == 0 {
-		return nil, failed(proxopsv1.ErrorKind_ERROR_KIND_CONNECT, "Set the domain or the ip_address of the endpoint.", "the endpoint has no address")
+		return nil, err
 	}
 	if t.GetVerifyTls() {
 		r.unverified.Delete(r.endpoint)
 	} else if _, logged := r.unverified.LoadOrStore(r.endpoint, true); !logged {
 		r.Log.WarnContext(ctx, "certificates of an endpoint are not verified", "endpoint", r.endpoint, "name", t.GetName())
 	}
-	return pve.New(pve.Target{
-		Port: t.GetPort(), TokenID: t.GetUsername() + "!" + t.GetTokenName(), Token: credentials.TokenValue,
-		VerifyTLS: t.GetVerifyTls(), Fingerprints: t.GetFingerprints(), CACertificate: t.GetCaCertificate(),
-	}, pve.Options{AllowLocal: r.Limits.AllowLocal, RequestTimeout: r.Limits.RequestTimeout, Observe: r.Metrics.called})
+	return cluster, nil
 }
 
 // read tries the addresses in their order. What one address read completely is done; only failures that may be the address's own
@@ -105,6 +98,7 @@ func (r *run) read(ctx context.Context) {
 // readAt reads kinds at one address and returns the failures; the others are published.
 func (r *run) readAt(ctx context.Context, conn *pve.Conn, kinds []proxopsv1.Kind) map[proxopsv1.Kind]*failure {
 	out := map[proxopsv1.Kind]*failure{}
+	r.costs.restart()
 	status, err := r.status(ctx, conn)
 	for _, kind := range kinds {
 		kindErr := err
@@ -112,7 +106,11 @@ func (r *run) readAt(ctx context.Context, conn *pve.Conn, kinds []proxopsv1.Kind
 			kindErr = r.readKind(ctx, conn, status, kind)
 		}
 		if kindErr != nil {
+			r.costs.charge(kind, r.cluster.Requests())
 			out[kind] = failureOf(kindErr)
+			if errors.Is(ctx.Err(), context.Canceled) { // the end of the claim is a deadline
+				out[kind] = leftUnread()
+			}
 		}
 	}
 	return out
@@ -127,7 +125,10 @@ func (r *run) readKind(ctx context.Context, conn *pve.Conn, status pve.Status, k
 	if err := r.prove(ctx, conn, snapshot); err != nil {
 		return err
 	}
-	if err := r.publish(ctx, snapshot); err != nil {
+	r.costs.charge(kind, r.cluster.Requests()).tell(snapshot)
+	err = r.publish(ctx, snapshot)
+	r.costs.restart() // publishing is not the cluster's time
+	if err != nil {
 		return err
 	}
 	r.reports[kind] = &proxopsv1.KindReport{Kind: kind, Outcome: proxopsv1.Outcome_OUTCOME_PUBLISHED, Warnings: warnings}
@@ -152,6 +153,7 @@ func (r *run) report() *proxopsv1.RunReport {
 		report.Requests = r.cluster.Requests()
 	}
 	for _, kind := range r.kinds() {
+		r.costs.report(r.reports[kind])
 		report.Kinds = append(report.Kinds, r.reports[kind])
 	}
 	return report
@@ -167,8 +169,11 @@ func (r *run) log(ctx context.Context, report *proxopsv1.RunReport) {
 	for _, k := range report.GetKinds() {
 		word := outcomeWord(k.GetOutcome())
 		if e := k.GetError(); e != nil {
-			level = slog.LevelWarn
 			word += ": " + e.GetText()
+			level = max(level, slog.LevelInfo)
+			if !abandoned(k) {
+				level = slog.LevelWarn
+			}
 		}
 		attrs = append(attrs, subjects.KindToken(k.GetKind()), word)
 	}

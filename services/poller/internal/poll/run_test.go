@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -183,7 +182,7 @@ func TestARunEndsBeforeItsClaim(t *testing.T) {
 
 func TestNothingIsPublishedUnderAnEndedClaim(t *testing.T) {
 	l := newLab(t, "8.4", jobs(5))
-	l.claim.ValidFor = durationpb.New(time.Millisecond)
+	l.claim.ValidFor = durationpb.New(time.Nanosecond)
 	err := l.runner.Run(t.Context(), &proxopsv1.Task{EndpointId: 7})
 	if len(l.snapshots) > 0 {
 		t.Errorf("%d snapshots were published", len(l.snapshots))
@@ -271,6 +270,9 @@ func TestRefusalsSettleTheTaskUnlessAPersonWaits(t *testing.T) {
 		if (fault.KindOf(err) == fault.Conflict) != busy || (err != nil) != busy {
 			t.Errorf("%v of a manual task: %v", l.refusal.GetReason(), err)
 		}
+		if err := l.runner.Run(t.Context(), &proxopsv1.Task{EndpointId: 7, Trigger: manual, JobId: "0190-job"}); err != nil {
+			t.Errorf("%v of a task of a job, which gets another one: %v", l.refusal.GetReason(), err)
+		}
 	}
 	if n := len(l.sim.Requests()); n > 0 || len(l.reports) > 0 {
 		t.Errorf("%d calls and %d reports without a claim", n, len(l.reports))
@@ -321,64 +323,6 @@ func TestAReportIsRepeatedUntilItIsAnswered(t *testing.T) {
 	}
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("the report was repeated for %v after a claim of 1 s", took)
-	}
-}
-
-func TestARunUnderWayMayEndWhenThePollerStops(t *testing.T) {
-	l := newLab(t, "8.4", jobs(1))
-	ctx, cancel := context.WithCancel(t.Context())
-	l.publish = func(ctx context.Context, _ *proxopsv1.Snapshot) error {
-		cancel()
-		return ctx.Err()
-	}
-	if err := l.runner.Run(ctx, &proxopsv1.Task{EndpointId: 7}); err != nil || len(l.reports) != 1 {
-		t.Errorf("error %v, %d reports", err, len(l.reports))
-	}
-}
-
-func TestLingerEndsLaterThanItsParent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		parent, cancel := context.WithCancel(t.Context())
-		ctx, stop := linger(parent, time.Second)
-		defer stop()
-		cancel()
-		time.Sleep(999 * time.Millisecond)
-		synctest.Wait()
-		if ctx.Err() != nil {
-			t.Error("ended early")
-		}
-		time.Sleep(2 * time.Millisecond)
-		synctest.Wait()
-		if ctx.Err() == nil {
-			t.Error("did not end")
-		}
-		unused, stopUnused := linger(t.Context(), time.Second)
-		stopUnused()
-		if unused.Err() == nil {
-			t.Error("a stopped one goes on")
-		}
-	})
-}
-
-func TestAStoppedRunIsLeftToAnother(t *testing.T) {
-	l := newLab(t, "8.4", jobs(1))
-	l.sim.Fault("*", pvesim.SlowHeader(time.Minute))
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		for range time.Tick(5 * time.Millisecond) {
-			if len(l.sim.Requests()) > 0 {
-				cancel()
-				return
-			}
-		}
-	}()
-	start := time.Now()
-	err := l.runner.Run(ctx, &proxopsv1.Task{EndpointId: 7})
-	if err == nil || len(l.reports) > 0 || len(l.snapshots) > 0 {
-		t.Errorf("error %v, %d reports, %d snapshots", err, len(l.reports), len(l.snapshots))
-	}
-	if took := time.Since(start); took > grace+1500*time.Millisecond {
-		t.Errorf("it took %v to stop", took)
 	}
 }
 

@@ -6,20 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/proxops/proxops/libs/app"
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/libs/fault"
-	"github.com/proxops/proxops/libs/seal"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
+	"github.com/proxops/proxops/services/poller/internal/pve"
 )
 
 const (
-	// grace is how long a run may still take once the poller is told to stop: enough for nearly every run, and less than the five
+	// grace is how long a run may still take once the poller is told to stop: enough for nearly every run, and with lastWord less than the five
 	// seconds in which a process must end.
-	grace = 3 * time.Second
+	grace = 2500 * time.Millisecond
+	// lastWord is how long a poller that stops tries to say that it has not read everything, so that another one may at once.
+	lastWord = time.Second
 	// maxTicks is how often a tick is tried. Another one comes, so it need not become a dead letter.
 	maxTicks = 5
 )
@@ -33,11 +36,6 @@ type Projector interface {
 // Publisher stores a snapshot before it returns nil. One that is too large is errTooLarge.
 type Publisher interface {
 	Publish(ctx context.Context, s *proxopsv1.Snapshot) error
-}
-
-// Opener opens sealed credentials.
-type Opener interface {
-	Open(box []byte, target seal.Target) (seal.Credentials, error)
 }
 
 // Limits bound a run.
@@ -56,7 +54,7 @@ type Limits struct {
 type Runner struct {
 	Projector Projector
 	Publisher Publisher
-	Opener    Opener
+	Opener    pve.Opener
 	// Name tells people which poller it is.
 	Name    string
 	Limits  Limits
@@ -64,6 +62,7 @@ type Runner struct {
 	Metrics *Metrics
 
 	unverified sync.Map // endpoints of which was logged that their certificates are not verified
+	active     active
 }
 
 // Handle does what a message of the stream TASKS asks for, and returns nil when it need not be delivered again.
@@ -83,7 +82,7 @@ func (r *Runner) Handle(ctx context.Context, m bus.Msg) error {
 	return err
 }
 
-// Run performs one run. It returns nil when the run was reported or refused, and an error when it should be tried again: nobody
+// Run performs one run. It returns nil when the run was reported, refused or cancelled, and an error when it should be tried again: nobody
 // answered, another run holds the endpoint, or the poller is stopping.
 func (r *Runner) Run(ctx context.Context, task *proxopsv1.Task) error {
 	ctx, stop := linger(ctx, grace)
@@ -101,21 +100,46 @@ func (r *Runner) Run(ctx context.Context, task *proxopsv1.Task) error {
 		return r.refused(ctx, task, reply.GetRefusal())
 	}
 	run := &run{Runner: r, endpoint: task.GetEndpointId(), claim: claim, start: start, reports: map[proxopsv1.Kind]*proxopsv1.KindReport{}}
+	ctx, end := r.active.begin(ctx, run.endpoint, claim.GetGeneration())
+	defer end()
 	ended := start.Add(claim.GetValidFor().AsDuration())
 	reading, cancel := context.WithDeadline(ctx, ended.Add(-reserve(claim.GetValidFor().AsDuration())))
 	defer cancel()
 	run.do(reading)
-	if ctx.Err() != nil {
-		// The claim runs out by itself, and whoever takes the task then reads the cluster again.
-		r.Metrics.ran(task.GetTrigger(), "stopped")
-		return fmt.Errorf("read endpoint %d: the poller stopped: %w", task.GetEndpointId(), context.Cause(ctx))
+	if cancelled(ctx) {
+		r.Metrics.ran(task.GetTrigger(), "cancelled")
+		r.Log.InfoContext(ctx, "run cancelled", "endpoint", run.endpoint, "name", claim.GetTarget().GetName(), "generation", claim.GetGeneration())
+		return nil
 	}
 	report := run.report()
 	r.Metrics.ended(task.GetTrigger(), report)
 	run.log(ctx, report)
+	if ctx.Err() != nil {
+		return r.leave(ctx, report)
+	}
 	reporting, cancel := context.WithDeadline(ctx, ended)
 	defer cancel()
-	return r.deliver(reporting, report)
+	if err := r.deliver(reporting, report); err != nil && !cancelled(ctx) {
+		return err
+	}
+	return nil
+}
+
+// leave reports what a poller that stops has read and what it has not, and returns an error in the latter case.
+func (r *Runner) leave(stopped context.Context, report *proxopsv1.RunReport) error {
+	// The run's context is done by now, so this needs a clock of its own.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(stopped), lastWord)
+	defer cancel()
+	err := r.deliver(ctx, report)
+	if !slices.ContainsFunc(report.GetKinds(), abandoned) {
+		return err
+	}
+	// Without a report the claim runs out by itself.
+	return fmt.Errorf("read endpoint %d: the poller stopped: %w", report.GetEndpointId(), errors.Join(context.Cause(stopped), err))
+}
+
+func abandoned(k *proxopsv1.KindReport) bool {
+	return k.GetOutcome() == proxopsv1.Outcome_OUTCOME_ABANDONED
 }
 
 // reserve is the part of a claim that is left for the report.
@@ -125,7 +149,8 @@ func (r *Runner) refused(ctx context.Context, task *proxopsv1.Task, refusal *pro
 	reason := refusal.GetReason()
 	r.Metrics.ran(task.GetTrigger(), "refused")
 	r.Log.DebugContext(ctx, "claim refused", "endpoint", task.GetEndpointId(), "reason", reason.String(), "text", refusal.GetText())
-	if reason == proxopsv1.RefusalReason_REFUSAL_REASON_BUSY && task.GetTrigger() == proxopsv1.Trigger_TRIGGER_MANUAL {
+	// A job waits for the run that holds the endpoint, too: when that ends, whoever keeps the job puts another task on the queue.
+	if reason == proxopsv1.RefusalReason_REFUSAL_REASON_BUSY && task.GetTrigger() == proxopsv1.Trigger_TRIGGER_MANUAL && task.GetJobId() == "" {
 		return fault.New(fault.Conflict, "claim endpoint %d: another run holds it", task.GetEndpointId())
 	}
 	return nil

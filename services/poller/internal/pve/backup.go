@@ -23,6 +23,7 @@ func backupRoutines(entries []object, warn *Warnings) ([]*proxopsv1.BackupRoutin
 	for i, entry := range entries {
 		// realm-sync jobs share the file and, in some versions, the list.
 		if kind, ok := entry["type"].(string); ok && kind != "" && kind != typeBackup {
+			warn.skipped++
 			continue
 		}
 		id, err := jobID(entry)
@@ -183,6 +184,7 @@ func unique[T keyed](jobs []T, warn *Warnings, key func(T) string) []T {
 			continue
 		}
 		warn.addf("the list has job %q more than once; one was kept", clip(key(j), 60))
+		warn.skipped++
 		if bytes.Compare(j.GetRawConfig(), out[i].GetRawConfig()) < 0 {
 			out[i] = j
 		}

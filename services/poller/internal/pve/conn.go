@@ -30,6 +30,7 @@ const (
 	callGuests       = "/cluster/resources"
 	callStorage      = "/storage"
 	callTime         = "/nodes/{node}/time"
+	callPermissions  = "/access/permissions"
 
 	pathGuests = "/cluster/resources?type=vm"
 )
@@ -120,6 +121,7 @@ type Conn struct {
 	host    string
 	address string
 	client  *proxmox.Client
+	shown   atomic.Pointer[Certificate]
 }
 
 // At returns the way to one address of the cluster, a name or an IP address without port.
@@ -160,7 +162,7 @@ func (c *Conn) ask(ctx context.Context, path string) (json.RawMessage, error) {
 		return nil, runEnded{err}
 	}
 	var raw json.RawMessage
-	err := c.client.Get(ctx, path, &raw)
+	err := c.client.Get(c.watched(ctx), path, &raw)
 	if err != nil && ctx.Err() != nil {
 		return nil, runEnded{ctx.Err()}
 	}

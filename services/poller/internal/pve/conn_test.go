@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -216,6 +217,43 @@ func TestBodiesAreBounded(t *testing.T) {
 	}
 }
 
+// TestAnAnswerOfAGigabyteCostsBoundedMemory sends an endless list, plain and as a gzip bomb of a megabyte, with the limits that pollers have.
+func TestAnAnswerOfAGigabyteCostsBoundedMemory(t *testing.T) {
+	const gigabyte = 1 << 30
+	entries := strings.Repeat(`{"id":"backup-0001","type":"vzdump"},`, 1<<15)
+	for name, packed := range map[string]bool{"plain": false, "gzip": true} {
+		_, host, target := serveTLS(t, func(w http.ResponseWriter, _ *http.Request) {
+			out := io.Writer(w)
+			if packed {
+				w.Header().Set("Content-Encoding", "gzip")
+				z := gzip.NewWriter(w)
+				defer func() { _ = z.Close() }()
+				out = z
+			}
+			_, err := io.WriteString(out, `{"data":[`)
+			for sent := 0; err == nil && sent < gigabyte; sent += len(entries) {
+				_, err = io.WriteString(out, entries)
+			}
+			if err == nil {
+				t.Errorf("%s: the whole gigabyte was taken", name)
+			}
+		})
+		c := open(t, host, target, Options{AllowLocal: true, RequestTimeout: time.Minute})
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, err := c.BackupRoutines(t.Context())
+		runtime.ReadMemStats(&after)
+		e := wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_TOO_LARGE)
+		if e.Failover {
+			t.Errorf("%s: another address would be asked for as much", name)
+		}
+		// All that was allocated in the meantime, also what was freed again.
+		if spent := after.TotalAlloc - before.TotalAlloc; spent > gigabyte/4 {
+			t.Errorf("%s: %d MiB were allocated", name, spent>>20)
+		}
+	}
+}
+
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var followed atomic.Bool
 	other, _, _ := serveTLS(t, func(http.ResponseWriter, *http.Request) { followed.Store(true) })
@@ -283,7 +321,7 @@ func TestTheEndOfTheRunIsNotTheClustersFault(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := c.Status(ctx)
-	if e := wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_TIMEOUT); e.Failover || !strings.Contains(e.Text, "the run ended") {
+	if e := wantKind(t, err, proxopsv1.ErrorKind_ERROR_KIND_TIMEOUT); e.Failover || !strings.Contains(e.Text, "the time was over") {
 		t.Errorf("error is %+v", e)
 	}
 	_, err = c.Status(ctx)
@@ -337,7 +375,11 @@ func TestTroubleOnTheWayHasAKindAndAnotherAddressMayHelp(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			sim.Fault("*", tc.fault)
 			defer sim.ClearFaults()
-			_, err := open(t, tc.host, tc.target, tc.options).Status(t.Context())
+			c := open(t, tc.host, tc.target, tc.options)
+			_, err := c.Status(t.Context())
+			if seen := c.Certificate() != (Certificate{}); seen != (tc.target.Port == uint32(s.Port) && tc.host == s.Host) {
+				t.Errorf("the certificate is %v", c.Certificate())
+			}
 			if e := wantKind(t, err, tc.want); e.Failover == tc.noFailover || !strings.Contains(e.Text, "/cluster/status") {
 				t.Errorf("error is %+v", e)
 			}

@@ -42,6 +42,11 @@ type Error struct {
 func (e *Error) Error() string { return e.Text }
 func (e *Error) Unwrap() error { return e.err }
 
+// RunError is the failure as it is reported.
+func (e *Error) RunError() *proxopsv1.RunError {
+	return &proxopsv1.RunError{Kind: e.Kind, Text: e.Text, Remedy: e.Remedy, MissingPrivilege: e.MissingPrivilege}
+}
+
 var errNoID = errors.New("it has no id")
 
 // malformed is an answer that Proxmox VE would not give.
@@ -75,13 +80,18 @@ func (c *Cluster) plain(s string) string {
 	if secret := c.target.Token.Reveal(); len(secret) >= minSecret {
 		s = strings.ReplaceAll(s, secret, redacted)
 	}
+	return oneLine(s, 500)
+}
+
+// oneLine makes one line of at most n bytes.
+func oneLine(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return clip(s, 500)
+	return clip(s, n)
 }
 
 const (
@@ -113,8 +123,8 @@ func classify(err error) *Error {
 	switch {
 	case errors.As(err, &ended):
 		e.Kind, e.Failover = proxopsv1.ErrorKind_ERROR_KIND_TIMEOUT, false
-		e.Text = "the run ended before the answer"
-		e.Remedy = "The cluster answers too slowly for one run; look at the load of its nodes."
+		e.Text = "the time was over before the answer came"
+		e.Remedy = "The cluster answers too slowly; look at the load of its nodes."
 		if errors.Is(ended, context.Canceled) {
 			e.Text, e.Remedy = "the poller is stopping", "Nothing: the next run reads it again."
 		}

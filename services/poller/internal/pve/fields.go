@@ -15,9 +15,13 @@ const maxWarnings = 50
 
 // Warnings says which values could not be read and were left out. It holds at most fifty sentences and counts the rest.
 type Warnings struct {
-	list []string
-	more int
+	list    []string
+	more    int
+	skipped uint32
 }
+
+// Skipped is how many entries of the answer were left out as a whole, because they are no objects of the kind or came twice.
+func (w *Warnings) Skipped() uint32 { return w.skipped }
 
 // List returns the warnings; the last one says how many more there are.
 func (w *Warnings) List() []string {

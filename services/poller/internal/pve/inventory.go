@@ -14,7 +14,7 @@ import (
 )
 
 // Inventory reads what jobs refer to, with five calls. A time zone that cannot be read is only a warning.
-func (c *Conn) Inventory(ctx context.Context, s Status) (*proxopsv1.Inventory, []string, error) {
+func (c *Conn) Inventory(ctx context.Context, s Status) (*proxopsv1.Inventory, *Warnings, error) {
 	var warn Warnings
 	inv := &proxopsv1.Inventory{}
 	for _, part := range []struct {
@@ -35,7 +35,17 @@ func (c *Conn) Inventory(ctx context.Context, s Status) (*proxopsv1.Inventory, [
 		}
 	}
 	inv.TimeZone = c.timeZone(ctx, s, &warn)
-	return inv, warn.List(), nil
+	return inv, &warn, nil
+}
+
+// Version reads which version answers.
+func (c *Conn) Version(ctx context.Context) (string, error) {
+	raw, err := c.get(ctx, callVersion, "/version")
+	if err != nil {
+		return "", err
+	}
+	v, err := version(raw)
+	return v, c.explain(callVersion, err)
 }
 
 // GuestNodes reads on which node each guest is that the token may see.
@@ -107,6 +117,7 @@ func nodes(raw json.RawMessage, s Status, warn *Warnings) ([]*proxopsv1.Node, er
 		}
 		if seen[name] {
 			warn.addf("the list has node %q more than once; the first was kept", name)
+			warn.skipped++
 			continue
 		}
 		seen[name] = true
@@ -144,6 +155,7 @@ func guests(raw json.RawMessage, warn *Warnings) ([]*proxopsv1.Guest, error) {
 	for i, entry := range entries {
 		kind, _ := lexText(entry["type"])
 		if kind != "qemu" && kind != "lxc" {
+			warn.skipped++
 			continue
 		}
 		f := fields{object: entry, of: fmt.Sprintf("guest %d of the list", i+1), warn: warn}
@@ -154,6 +166,7 @@ func guests(raw json.RawMessage, warn *Warnings) ([]*proxopsv1.Guest, error) {
 		f.of = fmt.Sprintf("guest %d", *vmid)
 		if seen[*vmid] {
 			warn.addf("the list has guest %d more than once; the first was kept", *vmid)
+			warn.skipped++
 			continue
 		}
 		seen[*vmid] = true
@@ -194,6 +207,7 @@ func storages(raw json.RawMessage, warn *Warnings) ([]*proxopsv1.Storage, error)
 		f.of = fmt.Sprintf("storage %q", name)
 		if seen[name] {
 			warn.addf("the list has storage %q more than once; the first was kept", name)
+			warn.skipped++
 			continue
 		}
 		seen[name] = true

@@ -13,16 +13,16 @@ import (
 )
 
 // BackupRoutines reads the backup jobs, with warnings about values that could not be read.
-func (c *Conn) BackupRoutines(ctx context.Context) ([]*proxopsv1.BackupRoutine, []string, error) {
+func (c *Conn) BackupRoutines(ctx context.Context) ([]*proxopsv1.BackupRoutine, *Warnings, error) {
 	return read(ctx, c, callBackups, backupRoutines)
 }
 
 // Replications reads the replication jobs, with warnings about values that could not be read.
-func (c *Conn) Replications(ctx context.Context) ([]*proxopsv1.Replication, []string, error) {
+func (c *Conn) Replications(ctx context.Context) ([]*proxopsv1.Replication, *Warnings, error) {
 	return read(ctx, c, callReplications, replications)
 }
 
-func read[T any](ctx context.Context, c *Conn, path string, normalise func([]object, *Warnings) ([]T, error)) ([]T, []string, error) {
+func read[T any](ctx context.Context, c *Conn, path string, normalise func([]object, *Warnings) ([]T, error)) ([]T, *Warnings, error) {
 	raw, err := c.get(ctx, path, path)
 	if err != nil {
 		return nil, nil, err
@@ -36,7 +36,7 @@ func read[T any](ctx context.Context, c *Conn, path string, normalise func([]obj
 	if err != nil {
 		return nil, nil, c.explain(path, err)
 	}
-	return jobs, warn.List(), nil
+	return jobs, &warn, nil
 }
 
 // Presence is what a cluster says about one job.

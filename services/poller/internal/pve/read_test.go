@@ -55,9 +55,9 @@ func TestInventoryOfEveryVersion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		inv, warnings, err := c.Inventory(t.Context(), status)
-		if err != nil || len(warnings) > 0 {
-			t.Fatalf("error %v, warnings %q", err, warnings)
+		inv, warn, err := c.Inventory(t.Context(), status)
+		if err != nil || len(warn.List()) > 0 || warn.Skipped() > 0 {
+			t.Fatalf("error %v, warnings %v", err, warn)
 		}
 		if want := map[string]string{"6.4": "6.4-15", "9.2": "9.2.3"}[version]; want != "" && inv.GetVersion() != want {
 			t.Errorf("version is %q, want %q", inv.GetVersion(), want)
@@ -112,9 +112,9 @@ func TestAnInventoryIsReadWithoutItsTimeZone(t *testing.T) {
 		t.Fatal(err)
 	}
 	sim.Fault("/nodes/{node}/time", pvesim.FromTranscript("http_403_sys_audit"))
-	inv, warnings, err := c.Inventory(t.Context(), status)
-	if err != nil || inv.GetTimeZone() != "" || len(warnings) != 1 || !strings.Contains(warnings[0], "time zone") {
-		t.Errorf("zone %q, warnings %q, error %v", inv.GetTimeZone(), warnings, err)
+	inv, warn, err := c.Inventory(t.Context(), status)
+	if err != nil || inv.GetTimeZone() != "" || len(warn.List()) != 1 || !strings.Contains(warn.List()[0], "time zone") {
+		t.Errorf("zone %q, warnings %v, error %v", inv.GetTimeZone(), warn, err)
 	}
 	for _, call := range []string{"/version", "/nodes", "/cluster/resources", "/storage"} {
 		sim.ClearFaults()
@@ -241,8 +241,8 @@ func TestASecretThatTheClusterRepeatsGoesNoFurther(t *testing.T) {
 		},
 	} {
 		answer = f
-		jobs, warnings, err := c.BackupRoutines(t.Context())
-		text := fmt.Sprintf("%v %+v %#v %q", jobs, err, err, warnings)
+		jobs, warn, err := c.BackupRoutines(t.Context())
+		text := fmt.Sprintf("%v %+v %#v %+v", jobs, err, err, warn)
 		for cause := err; cause != nil; cause = errors.Unwrap(cause) {
 			text += cause.Error()
 		}

@@ -2,6 +2,9 @@ package pve
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 )
@@ -17,6 +20,9 @@ type Status struct {
 	nodes map[string]object
 }
 
+// Nodes are the names of the cluster's nodes, sorted.
+func (s Status) Nodes() []string { return slices.Sorted(maps.Keys(s.nodes)) }
+
 // Status reads /cluster/status.
 func (c *Conn) Status(ctx context.Context) (Status, error) {
 	raw, err := c.get(ctx, callStatus, "/cluster/status")
@@ -25,6 +31,15 @@ func (c *Conn) Status(ctx context.Context) (Status, error) {
 	}
 	s, err := clusterStatus(raw)
 	return s, c.explain(callStatus, err)
+}
+
+// NoQuorum is that the node is not one whose word counts.
+func (c *Conn) NoQuorum(s Status) *Error {
+	return &Error{
+		Kind:   proxopsv1.ErrorKind_ERROR_KIND_QUORUM,
+		Text:   c.cluster.plain(fmt.Sprintf("%s: the node has no quorum in the cluster %q", c.address, s.Identity.GetName())),
+		Remedy: "Bring the missing nodes back; without quorum a node may show an old state of the cluster.",
+	}
 }
 
 func clusterStatus(raw []byte) (Status, error) {

@@ -53,7 +53,11 @@ func TestWhomToBelieve(t *testing.T) {
 			target := to(s)
 			tc.edit(&target)
 			requests := sim.Requests()["GET /cluster/status"]
-			_, err := open(t, s.Host, target, quick).Status(t.Context())
+			c := open(t, s.Host, target, quick)
+			_, err := c.Status(t.Context())
+			if got, want := c.Certificate(), (Certificate{s.Fingerprint(), tc.want == 0}); got != want {
+				t.Errorf("the certificate is %v, want %v", got, want)
+			}
 			if tc.want == 0 {
 				if err != nil {
 					t.Fatal(err)

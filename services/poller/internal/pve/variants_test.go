@@ -323,6 +323,38 @@ func TestAJobListedTwiceIsTheSameAtEveryPoll(t *testing.T) {
 	}
 }
 
+func TestEntriesThatAreLeftOutAreCounted(t *testing.T) {
+	warn := &Warnings{}
+	for _, read := range []func([]object) (int, error){
+		func(list []object) (int, error) { jobs, err := backupRoutines(list, warn); return len(jobs), err },
+		func(list []object) (int, error) { jobs, err := replications(list, warn); return len(jobs), err },
+	} {
+		before := warn.Skipped()
+		raw := `[{"id":"100-0"},{"id":"r","type":"vzdump"},{"id":"100-0"},{"id":"100-0"}]`
+		entries, err := list(json.RawMessage(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := read(entries)
+		if got := warn.Skipped() - before; err != nil || n != 2 || got != 2 {
+			t.Errorf("%d jobs, %d entries skipped, error %v", n, got, err)
+		}
+	}
+	before := warn.Skipped()
+	entries, err := list(json.RawMessage(`[{"id":"r","type":"realm-sync"},{"id":"b"},{"type":"realm-sync"}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if jobs, err := backupRoutines(entries, warn); err != nil || len(jobs) != 1 || warn.Skipped()-before != 2 {
+		t.Errorf("jobs are %v, %d entries skipped, error %v", jobs, warn.Skipped()-before, err)
+	}
+	before = warn.Skipped()
+	found, err := guests(json.RawMessage(`[{"type":"qemu","vmid":1},{"type":"lxc","vmid":1},{"type":"node","node":"pve1"}]`), warn)
+	if err != nil || len(found) != 1 || warn.Skipped()-before != 2 {
+		t.Errorf("guests are %v, %d entries skipped, error %v", found, warn.Skipped()-before, err)
+	}
+}
+
 func TestWarningsAreBounded(t *testing.T) {
 	var warn Warnings
 	for range 70 {

@@ -3,7 +3,6 @@ package claim
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/proxops/proxops/libs/connect"
 	"github.com/proxops/proxops/libs/postgres"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
@@ -165,26 +165,10 @@ func (d *Desk) attempt(ctx context.Context, q *store.Queries, endpoint store.End
 }
 
 func targetOf(e store.EndpointLockRow) (*proxopsv1.Target, error) {
-	var fingerprints []string
-	if err := json.Unmarshal(e.Fingerprints, &fingerprints); err != nil {
-		return nil, fmt.Errorf("read the fingerprints of endpoint %s: %w", e.Name, err)
-	}
-	var hosts []string
-	for _, host := range []string{e.Domain, e.IpAddress} {
-		if host != "" && (len(hosts) == 0 || hosts[0] != host) {
-			hosts = append(hosts, host)
-		}
-	}
-	return &proxopsv1.Target{
-		Hosts:         hosts,
-		Port:          uint32(e.Port),
-		Username:      e.Username,
-		TokenName:     e.TokenName,
-		VerifyTls:     e.VerifySsl,
-		Fingerprints:  fingerprints,
-		CaCertificate: e.CaCertificate,
-		Name:          e.Name,
-	}, nil
+	return connect.Fields{
+		Name: e.Name, Domain: e.Domain, IPAddress: e.IpAddress, Port: e.Port, Username: e.Username, TokenName: e.TokenName,
+		VerifySSL: e.VerifySsl, Fingerprints: e.Fingerprints, CACertificate: e.CaCertificate,
+	}.Target()
 }
 
 // knownJobs are the jobs whose disappearance the poller has to prove.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -33,9 +32,9 @@ func (d *Desk) Report(ctx context.Context, site string, r *proxopsv1.RunReport) 
 	}
 	d.tell(ctx, moved)
 	for _, k := range r.GetKinds() {
-		if e := k.GetError(); e != nil {
+		if e := k.GetError(); e != nil && k.GetOutcome() != proxopsv1.Outcome_OUTCOME_ABANDONED {
 			d.Log.WarnContext(ctx, "reading failed", "endpoint_id", r.GetEndpointId(), "generation", r.GetGeneration(),
-				"kind", subjects.KindToken(k.GetKind()), "error_kind", ErrorToken(e.GetKind()), "text", e.GetText(), "current", reply.GetCurrent())
+				"kind", subjects.KindToken(k.GetKind()), "error_kind", subjects.ErrorToken(e.GetKind()), "text", e.GetText(), "current", reply.GetCurrent())
 		}
 	}
 	return reply, nil
@@ -64,6 +63,9 @@ func report(ctx context.Context, tx pgx.Tx, site string, r *proxopsv1.RunReport,
 	kinds, err := q.SyncStateList(ctx, id)
 	if err != nil {
 		return false, fmt.Errorf("read the sync states: %w", err)
+	}
+	if err := noteOther(ctx, q, id, state, r); err != nil {
+		return false, err
 	}
 	failed := 0
 	for _, k := range r.GetKinds() {
@@ -173,7 +175,7 @@ func fail(ctx context.Context, tx pgx.Tx, endpoint int32, kind string, state sto
 	switch {
 	case k.GetOutcome() == proxopsv1.Outcome_OUTCOME_PARTIAL:
 		o.Status = "partial"
-	case o.Failure.Kind == ErrorToken(proxopsv1.ErrorKind_ERROR_KIND_INTERNAL):
+	case o.Failure.Kind == subjects.ErrorToken(proxopsv1.ErrorKind_ERROR_KIND_INTERNAL):
 		o.Status = "errored"
 	}
 	return syncs.Settle(ctx, tx, endpoint, state.IssuedGeneration, kind, o)
@@ -204,7 +206,7 @@ func settle(ctx context.Context, q *store.Queries, endpoint int32, kind string, 
 
 // failureOf is an error as tables have it.
 func failureOf(e *proxopsv1.RunError) syncs.Failure {
-	return syncs.Failure{Kind: ErrorToken(e.GetKind()), Text: text(e.GetText()), Remedy: text(e.GetRemedy()), Privilege: text(e.GetMissingPrivilege())}
+	return syncs.Failure{Kind: subjects.ErrorToken(e.GetKind()), Text: text(e.GetText()), Remedy: text(e.GetRemedy()), Privilege: text(e.GetMissingPrivilege())}
 }
 
 // noCredentials says in the sync states, and to sync jobs, why nothing is read.
@@ -241,14 +243,6 @@ func expire(ctx context.Context, tx pgx.Tx, endpoint int32, state store.Endpoint
 		}
 	}
 	return syncs.Silent(ctx, tx, endpoint)
-}
-
-// ErrorToken is a kind of error as tables and metrics spell it: connect, permission, internal.
-func ErrorToken(k proxopsv1.ErrorKind) string {
-	if k == proxopsv1.ErrorKind_ERROR_KIND_UNSPECIFIED {
-		return ErrorToken(proxopsv1.ErrorKind_ERROR_KIND_INTERNAL)
-	}
-	return strings.ToLower(strings.TrimPrefix(k.String(), "ERROR_KIND_"))
 }
 
 const (

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/libs/clusterid"
 	"github.com/proxops/proxops/libs/fault"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
@@ -157,20 +158,17 @@ func (r *run) foreign() bool {
 }
 
 func (r *run) refuse(ctx context.Context) (err error) {
+	other := r.snapshot.GetIdentity()
+	if err := claim.NoteOther(ctx, r.q, r.endpoint, other); err != nil {
+		return err
+	}
 	r.result.Moved, err = claim.Fail(ctx, r.tx, r.endpoint, r.snapshot.GetKind(), &proxopsv1.RunError{
 		Kind: proxopsv1.ErrorKind_ERROR_KIND_IDENTITY,
 		Text: fmt.Sprintf("the address answers as %s, but this endpoint is %s",
-			cluster(r.snapshot.GetIdentity().GetName(), r.snapshot.GetIdentity().GetStandalone()), cluster(r.state.ClusterName, r.state.Standalone)),
-		Remedy: "correct the address of the endpoint; if the cluster was renamed or the host joined a cluster, make a new endpoint for it",
+			clusterid.Name(other.GetName(), other.GetStandalone()), clusterid.Name(r.state.ClusterName, r.state.Standalone)),
+		Remedy: clusterid.Remedy(int64(r.endpoint)),
 	})
 	return err
-}
-
-func cluster(name string, standalone bool) string {
-	if standalone {
-		return "standalone host " + name
-	}
-	return "cluster " + name
 }
 
 // finish records that the reading was applied, and settles its part of the claim.

@@ -3,6 +3,7 @@ package relay
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 
@@ -31,18 +32,23 @@ var eventTypes = map[eventKey]string{
 	{change.Replication, change.Stale}:         "proxops.replication.stale.v1",
 	{change.Replication, change.Reactivated}:   "proxops.replication.reactivated.v1",
 	{change.Replication, change.Deleted}:       "proxops.replication.deleted.v1",
+	{change.Job, change.Started}:               "proxops.sync.started.v1",
+	{change.Job, change.Completed}:             "proxops.sync.completed.v1",
+	{change.Job, change.Failed}:                "proxops.sync.failed.v1",
 }
 
-var kinds = map[change.ObjectType]proxopsv1.Kind{
-	change.BackupRoutine: proxopsv1.Kind_KIND_BACKUP_ROUTINE,
-	change.Replication:   proxopsv1.Kind_KIND_REPLICATION,
+// kinds are as subjects and events spell them.
+var kinds = map[change.ObjectType]string{
+	change.BackupRoutine: subjects.KindToken(proxopsv1.Kind_KIND_BACKUP_ROUTINE),
+	change.Replication:   subjects.KindToken(proxopsv1.Kind_KIND_REPLICATION),
+	change.Job:           subjects.KindSync,
 }
 
 // event is a change on its way to becoming a message.
 type event struct {
 	store.RelayEventsRow
 	eventType string
-	kind      proxopsv1.Kind
+	kind      string
 	job       *render.Job
 }
 
@@ -69,13 +75,12 @@ func newEvent(row store.RelayEventsRow) (*event, error) {
 // contentType of a CloudEvent in structured mode.
 const contentType = "application/cloudevents+json"
 
-// message renders the event into buf, which it returns grown. An event larger than limit goes without raw_config, which alone can be so
-// large, and says so.
+// message renders the event into buf, which it returns grown. An event larger than limit goes without what alone can be so large, and says so.
 func (e *event) message(buf []byte, n *render.Names, limit int) (*nats.Msg, []byte, error) {
 	start := len(buf)
-	buf, err := e.appendJSON(buf, n, true)
+	buf, err := e.appendJSON(buf, n, nil)
 	if err == nil && len(buf)-start > limit {
-		buf, err = e.appendJSON(buf[:start], n, false)
+		buf, err = e.appendJSON(buf[:start], n, e.job.Bulky())
 	}
 	if err != nil {
 		return nil, buf, fmt.Errorf("make an event of change %d: %w", e.ID, err)
@@ -89,7 +94,7 @@ func (e *event) message(buf []byte, n *render.Names, limit int) (*nats.Msg, []by
 
 // appendJSON writes the CloudEvent. Its data is the message JobChanged as JSON, but with plain numbers, which is what subscribers and
 // schemas expect of integers, and which readers of protobuf's JSON accept.
-func (e *event) appendJSON(b []byte, n *render.Names, raw bool) ([]byte, error) {
+func (e *event) appendJSON(b []byte, n *render.Names, without []string) ([]byte, error) {
 	b = append(b, `{"specversion":"1.0","id":"`...)
 	b = strconv.AppendInt(b, e.ID, 10)
 	b = append(b, `","source":"`...)
@@ -109,7 +114,7 @@ func (e *event) appendJSON(b []byte, n *render.Names, raw bool) ([]byte, error) 
 	b = append(b, `,"endpoint_id":`...)
 	b = strconv.AppendInt(b, int64(value(e.EndpointID)), 10)
 	b = append(b, `,"kind":"`...)
-	b = append(b, subjects.KindToken(e.kind)...)
+	b = append(b, e.kind...)
 	b = append(b, `","version":`...)
 	b = strconv.AppendInt(b, int64(value(e.Version)), 10)
 	b = append(b, `,"status":`...)
@@ -122,16 +127,18 @@ func (e *event) appendJSON(b []byte, n *render.Names, raw bool) ([]byte, error) 
 		b = render.AppendString(b, name)
 	}
 	b = append(b, `],"before":`...)
-	b, err := render.AppendFields(b, string(e.Prechange), e.Changed, raw)
+	b, err := render.AppendFields(b, string(e.Prechange), e.Changed, without)
 	if err != nil {
 		return b, err
 	}
 	b = append(b, `,"cause":`...)
 	b = render.AppendString(b, e.Cause)
 	b = append(b, `,"object":`...)
-	b = e.job.Append(b, n, raw)
-	if !raw {
-		b = append(b, `,"omitted":["raw_config"]`...)
+	b = e.job.Append(b, n, without)
+	if len(without) > 0 {
+		b = append(b, `,"omitted":["`...)
+		b = append(b, strings.Join(without, `","`)...)
+		b = append(b, `"]`...)
 	}
 	return append(b, '}', '}'), nil
 }

@@ -68,7 +68,7 @@ func lookUp(ctx context.Context, q *store.Queries, events []*event) (*render.Nam
 	return n, nil
 }
 
-// jobTypes are the types of objects that have events.
+// jobTypes are the types of objects that have events and custom fields.
 var jobTypes = map[int32]bool{int32(change.BackupRoutine): true, int32(change.Replication): true}
 
 // each asks for a set of keys, unless it is empty, and calls fn with every answer.
@@ -105,12 +105,13 @@ func pastTags(ctx context.Context, q *store.Queries, events []*event, refs *rend
 	return nil
 }
 
-// created tells every job when it was made.
+// created tells every job of Proxmox when it was made; a sync has that in its state.
 func created(ctx context.Context, q *store.Queries, events []*event) error {
 	jobs := map[change.ObjectType]map[int32][]*render.Job{change.BackupRoutine: {}, change.Replication: {}}
 	for _, e := range events {
-		of := jobs[change.ObjectType(e.ObjectTypeID)]
-		of[e.ObjectID] = append(of[e.ObjectID], e.job)
+		if of, ok := jobs[change.ObjectType(e.ObjectTypeID)]; ok {
+			of[e.ObjectID] = append(of[e.ObjectID], e.job)
+		}
 	}
 	err := each(ctx, q.RelayRoutinesCreated, jobs[change.BackupRoutine], func(r store.RelayRoutinesCreatedRow) {
 		tell(jobs[change.BackupRoutine], r.ID, r.Created)

@@ -14,6 +14,7 @@ const snapshotApplied = `-- name: SnapshotApplied :one
 WITH claim AS (
     UPDATE endpoint_states
     SET claim_pending = array_remove(claim_pending, $2::text), cluster_name = $7, standalone = $8,
+        other_name = '', other_standalone = false, other_seen = NULL,
         failures = CASE WHEN $9::boolean THEN 0 ELSE failures END,
         next_attempt_at = CASE WHEN $9::boolean THEN NULL ELSE next_attempt_at END
     WHERE endpoint_states.endpoint_id = $1::integer
@@ -41,8 +42,8 @@ type SnapshotAppliedParams struct {
 	Recovered   bool
 }
 
-// Pins the identity with the first snapshot, and forgets failures when a job list was read. Warnings stay: the report of the run brings them,
-// before or after. It returns whether the run is over with this and sync jobs wait for another one.
+// Pins the identity with the first snapshot, forgets that another cluster answered, and failures when a job list was read. Warnings stay: the report
+// of the run brings them, before or after. It returns whether the run is over with this and sync jobs wait for another one.
 func (q *Queries) SnapshotApplied(ctx context.Context, arg SnapshotAppliedParams) (bool, error) {
 	row := q.db.QueryRow(ctx, snapshotApplied,
 		arg.EndpointID,

@@ -11,21 +11,20 @@ func TestAppendFieldsTakesTheNamedOnes(t *testing.T) {
 	t.Parallel()
 	const state = ` { "b" : [1, {"x": "} "}] , "a":"q\"", "raw_config": {"k": 1}, "c":null,"d":-1.5e3 } `
 	for _, c := range []struct {
-		names []string
-		raw   bool
-		want  string
+		names, without []string
+		want           string
 	}{
-		{nil, true, `{}`},
-		{[]string{"a", "b", "c", "d", "e", "raw_config"}, true, `{"b":[1,{"x":"} "}],"a":"q\"","raw_config":{"k":1},"c":null,"d":-1.5e3}`},
-		{[]string{"c", "raw_config"}, false, `{"c":null}`},
+		{nil, nil, `{}`},
+		{[]string{"a", "b", "c", "d", "e", "raw_config"}, nil, `{"b":[1,{"x":"} "}],"a":"q\"","raw_config":{"k":1},"c":null,"d":-1.5e3}`},
+		{[]string{"b", "c", "raw_config"}, []string{"raw_config", "b"}, `{"c":null}`},
 	} {
-		got, err := AppendFields(nil, state, c.names, c.raw)
+		got, err := AppendFields(nil, state, c.names, c.without)
 		if err != nil || string(got) != c.want {
 			t.Errorf("%v: %s (%v), want %s", c.names, got, err, c.want)
 		}
 	}
 	for _, bad := range []string{`[]`, `{"a"`, `{"a":1`, `{1:2}`, `x`, `{"a":1 "b":2}`} {
-		if _, err := AppendFields(nil, bad, []string{"a"}, true); err == nil {
+		if _, err := AppendFields(nil, bad, []string{"a"}, nil); err == nil {
 			t.Errorf("%s was taken for an object", bad)
 		}
 	}

@@ -1,4 +1,4 @@
-// Package render makes the REST object of a job from its flat state and the names of what it refers to.
+// Package render makes the REST object of a job, of Proxmox or of a sync, from its flat state and the names of what it refers to.
 package render
 
 import (
@@ -20,9 +20,14 @@ type Job struct {
 
 	shape  *shape
 	values []string
+	more   []extra
 }
 
-// Parse takes a flat state apart. Fields that the type does not have are ignored, those that are missing are null.
+// extra is a field of a state that this version does not know.
+type extra struct{ name, value string }
+
+// Parse takes a flat state apart. Fields that are missing are null. Those that the type does not have are ignored, or carried through if it is one
+// that does so.
 func Parse(t change.ObjectType, state string) (*Job, error) {
 	s, ok := shapes[t]
 	if !ok {
@@ -32,6 +37,8 @@ func Parse(t change.ObjectType, state string) (*Job, error) {
 	err := eachField(state, func(name, value string) {
 		if i, ok := s.index[name]; ok {
 			j.values[i] = value
+		} else if s.carries && !slices.Contains(leading, name) {
+			j.more = append(j.more, extra{name, value})
 		}
 	})
 	return j, err
@@ -62,8 +69,20 @@ func (j *Job) Refs(r *Refs) {
 	}
 }
 
-// Append appends the object, with urls relative to the server. Without raw it leaves raw_config out.
-func (j *Job) Append(dst []byte, n *Names, raw bool) []byte {
+// leading are the fields that every object begins with.
+var leading = []string{"id", "url", "display"}
+
+// Bulky names the fields that alone can be so large that the object does not fit into a message.
+func (j *Job) Bulky() []string {
+	names := slices.Clone(j.shape.bulky)
+	for _, e := range j.more {
+		names = append(names, e.name)
+	}
+	return names
+}
+
+// Append appends the object without the fields that are named, with urls relative to the server.
+func (j *Job) Append(dst []byte, n *Names, without []string) []byte {
 	dst = append(dst, `{"id":`...)
 	dst = strconv.AppendInt(dst, int64(j.ID), 10)
 	dst = append(dst, `,"url":`...)
@@ -71,7 +90,7 @@ func (j *Job) Append(dst []byte, n *Names, raw bool) []byte {
 	dst = append(dst, `,"display":`...)
 	dst = AppendString(dst, j.shape.display(j, n))
 	for i, f := range j.shape.fields {
-		if !raw && f.name == rawConfig {
+		if slices.Contains(without, f.name) {
 			continue
 		}
 		dst = append(dst, ',', '"')
@@ -79,10 +98,15 @@ func (j *Job) Append(dst []byte, n *Names, raw bool) []byte {
 		dst = append(dst, '"', ':')
 		dst = j.appendField(dst, f, j.values[i], n)
 	}
+	for _, e := range j.more {
+		if slices.Contains(without, e.name) {
+			continue
+		}
+		dst = append(append(append(dst, `,"`...), e.name...), `":`...)
+		dst = appendCompact(dst, e.value)
+	}
 	return append(dst, '}')
 }
-
-const rawConfig = "raw_config"
 
 func (j *Job) appendField(dst []byte, f field, value string, n *Names) []byte {
 	switch f.kind {
@@ -137,16 +161,15 @@ func appendChoice(dst []byte, value string, labels map[string]string) []byte {
 
 func (j *Job) value(name string) string { return j.values[j.shape.index[name]] }
 
-// AppendFields appends those fields of a flat state that are named, in the state's order, as an object. The names must be sorted. Without
-// raw it leaves raw_config out.
-func AppendFields(dst []byte, state string, names []string, raw bool) ([]byte, error) {
+// AppendFields appends those fields of a flat state that are in names, which must be sorted, and not in without, in the state's order, as an object.
+func AppendFields(dst []byte, state string, names, without []string) ([]byte, error) {
 	dst = append(dst, '{')
 	if len(names) == 0 || len(state) == 0 {
 		return append(dst, '}'), nil
 	}
 	first := true
 	err := eachField(state, func(name, value string) {
-		if _, ok := slices.BinarySearch(names, name); !ok || !raw && name == rawConfig {
+		if _, ok := slices.BinarySearch(names, name); !ok || slices.Contains(without, name) {
 			return
 		}
 		if !first {

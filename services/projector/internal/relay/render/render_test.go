@@ -11,7 +11,7 @@ import (
 	"github.com/proxops/proxops/libs/change"
 )
 
-func render(t *testing.T, of change.ObjectType, state string, names *Names, raw bool) string {
+func render(t *testing.T, of change.ObjectType, state string, names *Names, without ...string) string {
 	t.Helper()
 	j, err := Parse(of, state)
 	if err != nil {
@@ -19,7 +19,7 @@ func render(t *testing.T, of change.ObjectType, state string, names *Names, raw 
 	}
 	created := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	j.ID, j.Version, j.Created, j.LastUpdated = 1, 3, &created, time.Date(2026, 4, 1, 2, 0, 0, 120_000_000, time.FixedZone("", 7200))
-	return string(j.Append(nil, names, raw))
+	return string(j.Append(nil, names, without))
 }
 
 func TestObjectsHaveTheKeysAndShapesOfTheSamples(t *testing.T) {
@@ -30,12 +30,13 @@ func TestObjectsHaveTheKeysAndShapesOfTheSamples(t *testing.T) {
 	}{
 		{change.BackupRoutine, routineState, routineSample},
 		{change.Replication, replicationState, replicationSample},
+		{change.Job, syncState, syncSample},
 	} {
 		var want strings.Builder
 		for line := range strings.SplitSeq(c.sample, "\n") {
 			want.WriteString(strings.TrimSpace(line))
 		}
-		got := render(t, c.of, c.state, sampleNames, true)
+		got := render(t, c.of, c.state, sampleNames)
 		if diff := cmp.Diff(string(appendCompact(nil, want.String())), got); diff != "" {
 			t.Errorf("type %d differs from the sample (-want +got):\n%s", c.of, diff)
 		}
@@ -48,7 +49,7 @@ func TestObjectsHaveTheKeysAndShapesOfTheSamples(t *testing.T) {
 func TestRefsAreAllThatTheObjectNames(t *testing.T) {
 	t.Parallel()
 	refs := NewRefs()
-	for of, state := range map[change.ObjectType]string{change.BackupRoutine: routineState, change.Replication: replicationState} {
+	for of, state := range map[change.ObjectType]string{change.BackupRoutine: routineState, change.Replication: replicationState, change.Job: syncState} {
 		j, err := Parse(of, state)
 		if err != nil {
 			t.Fatal(err)
@@ -76,7 +77,7 @@ func TestWhatIsGoneKeepsItsID(t *testing.T) {
 		}
 		VirtualMachine struct{ Display string } `json:"virtual_machine"`
 	}
-	if err := json.Unmarshal([]byte(render(t, change.Replication, replicationState, &Names{}, true)), &got); err != nil {
+	if err := json.Unmarshal([]byte(render(t, change.Replication, replicationState, &Names{})), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.Display != "100-0 (VM 100 → pve-node-02)" || got.Endpoint.ID != 1 || got.Endpoint.Display != "1" || got.VirtualMachine.Display != "10" {
@@ -97,7 +98,7 @@ func TestDisplayOfARoutineSaysWhenItRuns(t *testing.T) {
 			Display string
 			Text    string `json:"schedule_text"`
 		}
-		if err := json.Unmarshal([]byte(render(t, change.BackupRoutine, string(state), &Names{}, true)), &got); err != nil {
+		if err := json.Unmarshal([]byte(render(t, change.BackupRoutine, string(state), &Names{})), &got); err != nil {
 			t.Fatal(err)
 		}
 		if got.Display != want || got.Text != strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(want, "j"), " ("), ")") {
@@ -108,7 +109,7 @@ func TestDisplayOfARoutineSaysWhenItRuns(t *testing.T) {
 
 func TestChoicesNullsAndTheRawConfig(t *testing.T) {
 	t.Parallel()
-	got := render(t, change.Replication, `{"remove_job":"full","job_type":"","status":"odd","endpoint":null,"raw_config":{"a":1}}`, &Names{}, false)
+	got := render(t, change.Replication, `{"remove_job":"full","job_type":"","status":"odd","endpoint":null,"raw_config":{"a":1}}`, &Names{}, "raw_config")
 	for _, want := range []string{
 		`"remove_job":{"value":"full","label":"Full"}`, `"job_type":null`, `"status":{"value":"odd","label":""}`, `"endpoint":null`, `"rate":null`,
 		`"tags":[]`,
@@ -119,5 +120,46 @@ func TestChoicesNullsAndTheRawConfig(t *testing.T) {
 	}
 	if strings.Contains(got, "raw_config") {
 		t.Errorf("raw_config is in %s", got)
+	}
+}
+
+// Whatever a sync says, there is an object of it.
+func TestASyncIsShownWithWhatItHas(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[string]string{
+		`{}`: `"display":"","name":null,"status":null,"created":null`,
+		`{"name": null, "status": "paused", "created": "then", "types": {}}`: `"display":"","name":null,"status":{"value":"paused","label":""},"created":"then"`,
+		`{"counts": [ ], "a\"b": 1 }`:                                        `"counts":[],"job_id":null,"a\"b":1}`,
+	} {
+		got := render(t, change.Job, state, &Names{})
+		if !json.Valid([]byte(got)) || !strings.Contains(got, want) {
+			t.Errorf("%s is not in %s", want, got)
+		}
+	}
+}
+
+func TestWhatIsBulkyCanBeLeftOut(t *testing.T) {
+	t.Parallel()
+	for of, c := range map[change.ObjectType]struct{ state, want string }{
+		change.BackupRoutine: {routineState, "raw_config"},
+		change.Replication:   {replicationState, "raw_config"},
+		change.Job:           {syncState, "endpoints queue priority"},
+	} {
+		j, err := Parse(of, c.state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(j.Bulky(), " "); got != c.want {
+			t.Errorf("bulky fields of type %d are %s, want %s", of, got, c.want)
+		}
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(j.Append(nil, &Names{}, j.Bulky()), &object); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range j.Bulky() {
+			if _, ok := object[name]; ok {
+				t.Errorf("%s of type %d was not left out", name, of)
+			}
+		}
 	}
 }

@@ -139,3 +139,31 @@ const replicationSample = `{
 const replicationState = `{"endpoint":1,"replication_id":"100-0","virtual_machine":10,"proxmox_node":1,"target_node":2,"guest":100,"target":"pve-node-02",
 	"job_type":"local","schedule":"*/15","rate":null,"comment":"HA replication","disable":false,"source":"pve-node-01","jobnum":0,"remove_job":null,
 	"status":"stale","raw_config":{"type":"local"},"tags":[],"custom_fields":{},"stale_since":"2026-04-01T00:00:00.5Z"}`
+
+const syncSample = `{
+  "id": 1,
+  "url": "/api/core/jobs/1/",
+  "display": "Nightly \"all\"",
+  "name": "Nightly \"all\"",
+  "status": {"value": "errored", "label": "Errored"},
+  "created": "2026-04-01T02:00:00.250000Z",
+  "scheduled": "2026-04-01T02:00:00Z",
+  "interval": 60,
+  "started": null,
+  "completed": "2026-04-01T02:00:03Z",
+  "user": 7,
+  "types": ["backup-routines", "replications"],
+  "endpoints": [1, 2],
+  "schedule": 4,
+  "error": "1 of 4 parts failed: prod-proxmox, replications: x",
+  "counts": {"created": 1, "reactivated": 0, "skipped": 0, "stale": 2, "unchanged": 30, "updated": 4},
+  "job_id": "0198c3a5-7d5e-7cc0-8f3e-0123456789ab",
+  "queue": {"x": [1, "}"]},
+  "priority": null
+}`
+
+// With fields of a later version.
+const syncState = `{"completed": "2026-04-01T02:00:03Z", "counts": {"created": 1, "reactivated": 0, "skipped": 0, "stale": 2, "unchanged": 30, "updated": 4},
+	"created": "2026-04-01T02:00:00.25Z", "endpoints": [1, 2], "error": "1 of 4 parts failed: prod-proxmox, replications: x", "id": 99, "interval": 60,
+	"queue": {"x": [1, "}"]}, "job_id": "0198c3a5-7d5e-7cc0-8f3e-0123456789ab", "name": "Nightly \"all\"", "priority": null, "schedule": 4,
+	"scheduled": "2026-04-01T04:00:00+02:00", "started": null, "status": "errored", "types": ["backup-routines", "replications"], "user": 7}`

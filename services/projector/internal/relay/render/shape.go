@@ -41,12 +41,17 @@ type shape struct {
 	fields  []field
 	index   map[string]int
 	display func(j *Job, n *Names) string
+	bulky   []string // fields without a bound that would let them fit into a message
+	carries bool     // fields of states that a later version wrote are shown as they are
 }
 
 var (
 	statusLabels = map[string]string{"active": "Active", "stale": "Stale"}
 	typeLabels   = map[string]string{"local": "Local"}
 	removeLabels = map[string]string{"local": "Local", "full": "Full"}
+	syncLabels   = map[string]string{
+		"pending": "Pending", "scheduled": "Scheduled", "running": "Running", "completed": "Completed", "errored": "Errored", "failed": "Failed",
+	}
 )
 
 // shapes gives the keys in the order of the documented samples; what the product adds comes after them.
@@ -117,10 +122,34 @@ var shapes = map[change.ObjectType]*shape{
 		{name: "target_node", kind: nodeRef},
 		{name: "schedule_text", kind: scheduleText},
 	}),
+	change.Job: syncShape(),
+}
+
+// syncShape is that of jobs in which endpoints are synchronised. Their logs and the results of their parts are not in it: those grow without events.
+func syncShape() *shape {
+	display := func(j *Job, _ *Names) string { return text(j.value("name")) }
+	s := newShape(change.Job, "/api/core/jobs/", display, []field{
+		{name: "name"},
+		{name: "status", kind: choice, labels: syncLabels},
+		{name: "created", kind: datetime},
+		{name: "scheduled", kind: datetime},
+		{name: "interval"},
+		{name: "started", kind: datetime},
+		{name: "completed", kind: datetime},
+		{name: "user"},
+		{name: "types"},
+		{name: "endpoints"},
+		{name: "schedule"},
+		{name: "error"},
+		{name: "counts"},
+		{name: "job_id"},
+	})
+	s.bulky, s.carries = []string{"endpoints"}, true
+	return s
 }
 
 func newShape(of change.ObjectType, path string, display func(*Job, *Names) string, fields []field) *shape {
-	s := &shape{of: of, path: path, fields: fields, index: make(map[string]int, len(fields)), display: display}
+	s := &shape{of: of, path: path, fields: fields, index: make(map[string]int, len(fields)), display: display, bulky: []string{"raw_config"}}
 	for i, f := range fields {
 		s.index[f.name] = i
 	}

@@ -29,7 +29,7 @@ func TestTextsSurviveWithEveryCharacter(t *testing.T) {
 			VirtualMachine struct{ Name string } `json:"virtual_machine"`
 			Raw            map[string]any        `json:"raw_config"`
 		}
-		text := render(t, change.Replication, string(state), names, true)
+		text := render(t, change.Replication, string(state), names)
 		if err := json.Unmarshal([]byte(text), &got); err != nil {
 			t.Fatalf("%v in %s", err, text)
 		}

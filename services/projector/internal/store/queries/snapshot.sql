@@ -6,11 +6,12 @@ FROM endpoint_states s LEFT JOIN sync_states k ON k.endpoint_id = s.endpoint_id 
 WHERE s.endpoint_id = @endpoint_id;
 
 -- name: SnapshotApplied :one
--- Pins the identity with the first snapshot, and forgets failures when a job list was read. Warnings stay: the report of the run brings them,
--- before or after. It returns whether the run is over with this and sync jobs wait for another one.
+-- Pins the identity with the first snapshot, forgets that another cluster answered, and failures when a job list was read. Warnings stay: the report
+-- of the run brings them, before or after. It returns whether the run is over with this and sync jobs wait for another one.
 WITH claim AS (
     UPDATE endpoint_states
     SET claim_pending = array_remove(claim_pending, @kind::text), cluster_name = @cluster_name, standalone = @standalone,
+        other_name = '', other_standalone = false, other_seen = NULL,
         failures = CASE WHEN @recovered::boolean THEN 0 ELSE failures END,
         next_attempt_at = CASE WHEN @recovered::boolean THEN NULL ELSE next_attempt_at END
     WHERE endpoint_states.endpoint_id = @endpoint_id::integer

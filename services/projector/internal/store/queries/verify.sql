@@ -6,19 +6,22 @@ GROUP BY object_type_id, object_id
 HAVING min(version) <> 1 OR max(version) <> count(*);
 
 -- name: VerifyRows :many
--- Jobs whose row does not fit their last change.
+-- Jobs whose row does not fit their last change. Syncs that never began or ended have a row without changes; those that ended are deleted some day,
+-- which is no change.
 SELECT coalesce(c.object_type_id, j.object_type_id)::integer AS object_type_id, coalesce(c.object_id, j.id)::integer AS object_id,
        coalesce(j.version, 0)::integer AS row_version, coalesce(c.version, 0)::integer AS change_version, coalesce(c.event, '')::text AS event
 FROM (
     SELECT 1 AS object_type_id, b.id, b.version FROM backup_routines b
     UNION ALL SELECT 2, r.id, r.version FROM replications r
+    UNION ALL SELECT 19, s.id, s.version FROM jobs s WHERE s.version > 0 OR s.status NOT IN ('pending', 'scheduled')
 ) j
 FULL JOIN (
     SELECT DISTINCT ON (l.object_type_id, l.object_id) l.object_type_id, l.object_id, l.version, l.event
     FROM changes l WHERE l.version IS NOT NULL
     ORDER BY l.object_type_id, l.object_id, l.version DESC
 ) c ON c.object_type_id = j.object_type_id AND c.object_id = j.id
-WHERE j.version IS DISTINCT FROM CASE c.event WHEN 'deleted' THEN NULL ELSE c.version END;
+WHERE j.version IS DISTINCT FROM CASE c.event WHEN 'deleted' THEN NULL ELSE c.version END
+  AND NOT (j.id IS NULL AND c.object_type_id = 19 AND c.event IN ('completed', 'failed'));
 
 -- name: VerifyState :one
 SELECT last_position, published_position, (SELECT count(*) FROM outbox) AS waiting, (SELECT count(*) FROM event_positions) AS positions,
@@ -79,3 +82,14 @@ SELECT r.id, r.version, to_json(jsonb_build_object(
     'tags', (SELECT coalesce(jsonb_agg(t.name), '[]') FROM tagged_items i JOIN tags t ON t.id = i.tag_id WHERE i.object_type_id = 2 AND i.object_id = r.id)
     )) AS state
 FROM replications r;
+
+-- name: VerifySyncs :many
+-- Without the user, whom the row forgets when he is deleted, and the types, which rows have under other names. Counts are told by the last event.
+SELECT s.id, s.version, to_json(jsonb_build_object(
+    'name', s.name, 'status', s.status, 'created', s.created, 'scheduled', s.scheduled, 'interval', s.interval_minutes, 'started', s.started,
+    'completed', s.completed, 'endpoints', s.endpoint_ids, 'schedule', s.schedule_id, 'error', s.error, 'job_id', s.job_id,
+    'counts', (SELECT jsonb_build_object('created', coalesce(sum(p.created), 0), 'updated', coalesce(sum(p.updated), 0), 'unchanged', coalesce(sum(p.unchanged), 0),
+        'stale', coalesce(sum(p.stale), 0), 'reactivated', coalesce(sum(p.reactivated), 0), 'skipped', coalesce(sum(p.skipped), 0))
+        FROM job_parts p WHERE p.job_id = s.id AND s.completed IS NOT NULL)
+    )) AS state
+FROM jobs s WHERE s.version > 0;
