@@ -46,14 +46,27 @@ func (a *API) syncEndpointAction() action {
 	}
 }
 
-func (a *API) syncs() syncs.Starter { return syncs.Starter{Store: a.Store, JobsChanged: a.JobsChanged} }
+// syncs is what starts and cancels sync jobs.
+func (a *API) syncs() syncs.Starter {
+	return syncs.Starter{Store: a.Store, JobsChanged: a.JobsChanged, JobCancelled: a.JobCancelled}
+}
 
 // startSync makes a job of what somebody wants and answers with it.
 func (a *API) startSync(ctx context.Context, q *request, want wantedSync, choose syncs.Choice) (response, error) {
-	id, err := a.syncs().Start(ctx, q.actor(), syncs.Wanted{Types: want.types, Name: want.name}, choose)
+	id, err := a.makeJob(ctx, q, want, choose)
 	if err != nil {
 		return response{}, err
 	}
+	return a.answerJob(ctx, q, id)
+}
+
+// makeJob makes a job of what somebody wants, and returns its id.
+func (a *API) makeJob(ctx context.Context, q *request, want wantedSync, choose syncs.Choice) (id int32, err error) {
+	return a.syncs().Start(ctx, q.actor(), syncs.Wanted{Types: want.types, Name: want.name}, choose)
+}
+
+// answerJob answers with a job that was just made.
+func (a *API) answerJob(ctx context.Context, q *request, id int32) (response, error) {
 	jobs := a.Store.Set.Get(catalog.Jobs)
 	// Who may make a job may see what they made.
 	o, err := a.Store.Get(ctx, jobs, resource.Actor{Access: resource.Everything}, q.at, int64(id), selection(q))
