@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -88,19 +89,12 @@ func (a *API) chosenEndpoints(q *request, want wantedSync) syncs.Choice {
 			return all(ctx, tx)
 		}
 	}
+	named := a.syncs().Named(q.actor(), want.field, want.endpoints)
 	return func(ctx context.Context, tx pgx.Tx) ([]syncs.Target, error) {
-		ids, wrong, err := a.Store.Set.Get(catalog.Endpoints).Refer(ctx, tx, q.actor(), want.field, want.endpoints)
-		if err != nil {
+		found, err := named(ctx, tx)
+		wrong, refused := errors.AsType[resource.Errors](err)
+		if err != nil && !refused {
 			return nil, err
-		}
-		found, err := syncs.Targets(ctx, tx, "id = ANY($1::bigint[])", ids)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range found {
-			if !e.Enabled {
-				wrong.Add(want.field, e.Refusal())
-			}
 		}
 		var all resource.Errors
 		all.Join(want.wrong)
