@@ -11,6 +11,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -33,10 +34,14 @@ type sheet struct {
 var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){}
 
 // buttons are further actions on the page of an object, by resource.
-var buttons = map[string]func(p *page, s *sheet) templ.Component{}
+var buttons = map[string]func(p *page, s *sheet) templ.Component{
+	catalog.SyncSchedules: scheduleButtons,
+}
 
 // moreTabs are further tabs of the pages of an object, by resource. Their pages are named in routes.
-var moreTabs = map[string][]tab{}
+var moreTabs = map[string][]tab{
+	"virtual-machines": {{"Proxbox", "proxbox/"}},
+}
 
 func (p *page) sheet(r *resource.Resource, o object, current string) *sheet {
 	s := &sheet{r: r, view: viewOf(r), o: o, current: current, mayEdit: p.may(r, resource.Change), mayCut: p.may(r, resource.Delete)}
@@ -64,6 +69,11 @@ func (w *Web) detail(r *resource.Resource) handler {
 		if err != nil {
 			return answer{}, err
 		}
+		if more := enrich[r.Name]; more != nil {
+			if err := more(ctx, p, []object{o}); err != nil {
+				return answer{}, err
+			}
+		}
 		s := p.sheet(r, o, "")
 		if s.custom, err = w.Store.CustomFields(ctx, r); err != nil {
 			return answer{}, fmt.Errorf("read custom fields for a page: %w", err)
@@ -73,6 +83,13 @@ func (w *Web) detail(r *resource.Resource) handler {
 			if more, err = make(ctx, p, s); err != nil {
 				return answer{}, err
 			}
+		}
+		if find := related[r.Name]; find != nil {
+			refers, err := find(ctx, p, s)
+			if err != nil {
+				return answer{}, err
+			}
+			more = append(more, refers...)
 		}
 		return answer{title: s.o.name(), body: detailPage(p, s, more)}, nil
 	}
