@@ -11,6 +11,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -29,10 +30,19 @@ type sheet struct {
 }
 
 // panels are further parts of the page of an object, by resource.
-var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){}
+var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
+	catalog.Endpoints: endpointPanels,
+}
+
+// leads are parts that come before all others, by resource.
+var leads = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
+	catalog.Endpoints: endpointLeads,
+}
 
 // buttons are further actions on the page of an object, by resource.
-var buttons = map[string]func(p *page, s *sheet) templ.Component{}
+var buttons = map[string]func(p *page, s *sheet) templ.Component{
+	catalog.Endpoints: endpointButtons,
+}
 
 // moreTabs are further tabs of the pages of an object, by resource. Their pages are named in routes.
 var moreTabs = map[string][]tab{}
@@ -64,13 +74,18 @@ func (w *Web) detail(r *resource.Resource) handler {
 			return answer{}, err
 		}
 		s := p.sheet(r, o, "")
-		var more []templ.Component
+		var lead, more []templ.Component
+		if make := leads[r.Name]; make != nil {
+			if lead, err = make(ctx, p, s); err != nil {
+				return answer{}, err
+			}
+		}
 		if make := panels[r.Name]; make != nil {
 			if more, err = make(ctx, p, s); err != nil {
 				return answer{}, err
 			}
 		}
-		return answer{title: s.o.name(), body: detailPage(p, s, more)}, nil
+		return answer{title: s.o.name(), body: detailPage(p, s, lead, more)}, nil
 	}
 }
 

@@ -91,6 +91,7 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 // needs are fields that the cells of columns look at besides their own.
 var needs = map[string][]string{
 	"status": {"stale_since"}, "selection": {"selection_mode", "exclude", "pool"},
+	"verify_ssl": {"fingerprints", "ca_certificate"}, "sync_state": {"enabled"}, "data_age": {"sync_status"},
 }
 
 // limit is the size of the page: what the address says, what the person likes, or the default.
