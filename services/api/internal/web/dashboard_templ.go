@@ -411,7 +411,7 @@ func worstEndpoints(p *page, e *endpointsNow) templ.Component {
 			templ_7745c5c3_Var16 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<section class=\"card\" id=\"worst\" aria-labelledby=\"worst-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"worst-title\">Endpoints, the worst first</h2>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<section class=\"card worst\" id=\"worst\" aria-labelledby=\"worst-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"worst-title\">Endpoints, the worst first</h2>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -519,7 +519,7 @@ func worstEndpoints(p *page, e *endpointsNow) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "</td><td>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, "</td><td class=\"rest\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
