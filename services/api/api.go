@@ -157,7 +157,6 @@ func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, hub *live.Hub, log *slog
 		Store:  &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: c.PageSize, Max: c.MaxPageSize}},
 		Auth:   &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
 		Prober: &probe.Prober{Queries: store.New(pool), Bus: b, Log: log, Timeout: probeTimeout},
-		Live:   hub,
 		Log:    log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
 		JobsChanged: hints.jobsChanged, JobCancelled: hints.jobCancelled, RunsStopped: hints.runsStopped,
 	}, nil
@@ -169,7 +168,7 @@ func pages(a *rest.API, sessions *scs.SessionManager, pool *pgxpool.Pool, log *s
 	a.Auth = &web.Authenticator{Tokens: tokens, Sessions: sessions}
 	ui := &web.Web{
 		Store: a.Store, Queries: store.New(pool), Accounts: tokens, Sessions: sessions, Log: log, Version: app.Version(), Client: a.Client, Origin: a.Origin,
-		Prober: a.Prober, Syncs: syncs.Starter{Store: a.Store, JobsChanged: a.JobsChanged},
+		Prober: a.Prober, Syncs: syncs.Starter{Store: a.Store, JobsChanged: a.JobsChanged, JobCancelled: a.JobCancelled},
 		Identities: identity.Accepter{Store: a.Store, RunsStopped: a.RunsStopped, JobsChanged: a.JobsChanged},
 	}
 	api, pages := a.Handler(), ui.Handler()

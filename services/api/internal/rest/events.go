@@ -60,6 +60,9 @@ func (a *API) eventsRoute() *route {
 		if err != nil {
 			return response{}, err
 		}
+		if names := q.unknown(func(name string) bool { return slices.Contains(eventParameters, name) }); names != "" {
+			q.w.Header().Set(ignoredHeader, names)
+		}
 		return a.stream(q, func() (func(http.ResponseWriter), error) {
 			return a.Live.Events(ctx, live.Listener{Filter: filter, After: after, Viewer: a.eventViewer(q, resources), Renew: func(ctx context.Context) (live.Viewer, error) {
 				defer q.forget()

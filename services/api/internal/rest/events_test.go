@@ -253,7 +253,7 @@ func TestEventsAreAskedForAsLists(t *testing.T) {
 			t.Errorf("the stream begins with %q", stream.read.Text())
 		}
 	}
-	if h := s.ask("HEAD", eventsPath, nil).header; h.Get("Content-Type") != "text/event-stream" {
+	if h := s.ask("HEAD", eventsPath+"?endpont=1&kind=sync", nil).header; h.Get("Content-Type") != "text/event-stream" || h.Get("X-Ignored-Parameters") != "endpont" {
 		t.Errorf("%v", h)
 	}
 	// Parameters narrow what comes, together and each by itself.
@@ -285,7 +285,7 @@ func TestEventsAreAskedForAsLists(t *testing.T) {
 
 func TestAStreamHeedsWhatBecomesOfItsUser(t *testing.T) {
 	s := newStreams(t, 20*time.Millisecond)
-	make := func(job string) { s.make(routinesPath, map[string]any{"endpoint": s.prod, "job_id": job}); s.relay() }
+	publish := func(job string) { s.make(routinesPath, map[string]any{"endpoint": s.prod, "job_id": job}); s.relay() }
 	for name, c := range map[string]struct {
 		sql  string
 		want string
@@ -299,7 +299,7 @@ func TestAStreamHeedsWhatBecomesOfItsUser(t *testing.T) {
 			user := s.newUser(name, false)
 			s.grant(user, change.BackupRoutine, "view", "")
 			stream := s.listen(eventsPath, "Bearer "+s.newToken(user, true))
-			make(name)
+			publish(name)
 			if id, event, _ := stream.event(); event != "proxops.backup_routine.created.v1" {
 				t.Fatal(id, event)
 			}
@@ -316,8 +316,8 @@ func TestAStreamHeedsWhatBecomesOfItsUser(t *testing.T) {
 	user := s.newUser("somebody", false)
 	s.grant(user, change.BackupRoutine, "view", `{"job_id__startswith": "a"}`)
 	stream := s.listen(eventsPath, "Bearer "+s.newToken(user, true))
-	make("b1")
-	make("a1")
+	publish("b1")
+	publish("a1")
 	_, _, data := stream.event()
 	first := s.exec("SELECT id FROM backup_routines WHERE job_id = 'a1'")
 	if !strings.Contains(data, fmt.Sprintf(`"object_id":%d}`, first)) {
@@ -328,8 +328,8 @@ func TestAStreamHeedsWhatBecomesOfItsUser(t *testing.T) {
 		stream.read.Scan()
 	}
 	for n := 0; ; n++ {
-		make(fmt.Sprintf("b%d", n+2))
-		make(fmt.Sprintf("a%d", n+2))
+		publish(fmt.Sprintf("b%d", n+2))
+		publish(fmt.Sprintf("a%d", n+2))
 		_, _, data := stream.event()
 		if s.exec("SELECT count(*) FROM backup_routines WHERE job_id LIKE 'b%' AND $1::text LIKE '%\"object_id\":' || id || '}%'", data) == 1 {
 			break

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -46,14 +47,27 @@ func (a *API) syncEndpointAction() action {
 	}
 }
 
-func (a *API) syncs() syncs.Starter { return syncs.Starter{Store: a.Store, JobsChanged: a.JobsChanged} }
+// syncs is what starts and cancels sync jobs.
+func (a *API) syncs() syncs.Starter {
+	return syncs.Starter{Store: a.Store, JobsChanged: a.JobsChanged, JobCancelled: a.JobCancelled}
+}
 
 // startSync makes a job of what somebody wants and answers with it.
 func (a *API) startSync(ctx context.Context, q *request, want wantedSync, choose syncs.Choice) (response, error) {
-	id, err := a.syncs().Start(ctx, q.actor(), syncs.Wanted{Types: want.types, Name: want.name}, choose)
+	id, err := a.makeJob(ctx, q, want, choose)
 	if err != nil {
 		return response{}, err
 	}
+	return a.answerJob(ctx, q, id)
+}
+
+// makeJob makes a job of what somebody wants, and returns its id.
+func (a *API) makeJob(ctx context.Context, q *request, want wantedSync, choose syncs.Choice) (id int32, err error) {
+	return a.syncs().Start(ctx, q.actor(), syncs.Wanted{Types: want.types, Name: want.name}, choose)
+}
+
+// answerJob answers with a job that was just made.
+func (a *API) answerJob(ctx context.Context, q *request, id int32) (response, error) {
 	jobs := a.Store.Set.Get(catalog.Jobs)
 	// Who may make a job may see what they made.
 	o, err := a.Store.Get(ctx, jobs, resource.Actor{Access: resource.Everything}, q.at, int64(id), selection(q))
@@ -75,19 +89,12 @@ func (a *API) chosenEndpoints(q *request, want wantedSync) syncs.Choice {
 			return all(ctx, tx)
 		}
 	}
+	named := a.syncs().Named(q.actor(), want.field, want.endpoints)
 	return func(ctx context.Context, tx pgx.Tx) ([]syncs.Target, error) {
-		ids, wrong, err := a.Store.Set.Get(catalog.Endpoints).Refer(ctx, tx, q.actor(), want.field, want.endpoints)
-		if err != nil {
+		found, err := named(ctx, tx)
+		wrong, refused := errors.AsType[resource.Errors](err)
+		if err != nil && !refused {
 			return nil, err
-		}
-		found, err := syncs.Targets(ctx, tx, "id = ANY($1::bigint[])", ids)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range found {
-			if !e.Enabled {
-				wrong.Add(want.field, e.Refusal())
-			}
 		}
 		var all resource.Errors
 		all.Join(want.wrong)

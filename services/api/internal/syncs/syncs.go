@@ -1,4 +1,4 @@
-// Package syncs starts the sync jobs that people ask for, with what they may do.
+// Package syncs starts and cancels the sync jobs that people ask for, with what they may do.
 package syncs
 
 import (
@@ -17,11 +17,13 @@ import (
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
-// Starter starts sync jobs.
+// Starter starts and cancels sync jobs.
 type Starter struct {
 	Store *resource.Store
-	// JobsChanged is called after the commit that made a job. It must not fail: it is a hint. Nil: nobody cares.
-	JobsChanged func(ctx context.Context)
+	// JobsChanged is called after the commit that made or cancelled a job, and JobCancelled before it with the runs that need not go on. They must not
+	// fail: they are hints. Nil: nobody cares.
+	JobsChanged  func(ctx context.Context)
+	JobCancelled func(ctx context.Context, job int32, stopped []syncjob.Run)
 }
 
 // Wanted is what somebody wants to be synchronised.
@@ -55,7 +57,7 @@ func (s Starter) Start(ctx context.Context, actor resource.Actor, want Wanted, c
 		}
 		job := syncjob.New{Name: want.Name, Kinds: kinds, UserID: actor.Origin.UserID, UserName: actor.Origin.UserName, RequestID: actor.Origin.RequestID}
 		if job.Name == "" {
-			job.Name = nameOf(kinds, chosen)
+			job.Name = NameOf(kinds, chosen)
 		}
 		for _, e := range chosen {
 			job.Endpoints = append(job.Endpoints, e.ID)
@@ -74,10 +76,14 @@ func (s Starter) Start(ctx context.Context, actor resource.Actor, want Wanted, c
 	if err != nil {
 		return 0, fmt.Errorf("start a sync: %w", err)
 	}
+	s.changed(ctx)
+	return id, nil
+}
+
+func (s Starter) changed(ctx context.Context) {
 	if s.JobsChanged != nil {
 		s.JobsChanged(ctx)
 	}
-	return id, nil
 }
 
 // One chooses one endpoint, which the actor may view as was found out before. It is fault.NotFound if it is gone, and fault.Invalid if it is disabled.
@@ -139,8 +145,8 @@ func NoneEnabled() error {
 	return wrong.Err()
 }
 
-// nameOf says what a job does. No endpoints stand for all of them.
-func nameOf(kinds []string, endpoints []Target) string {
+// NameOf says what a job does. No endpoints stand for all of them.
+func NameOf(kinds []string, endpoints []Target) string {
 	types := make([]string, len(kinds))
 	for i, kind := range kinds {
 		types[i] = syncjob.TypeOf(kind)

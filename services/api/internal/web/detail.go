@@ -41,11 +41,14 @@ var leads = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Com
 
 // buttons are further actions on the page of an object, by resource.
 var buttons = map[string]func(p *page, s *sheet) templ.Component{
-	catalog.Endpoints: endpointButtons,
+	catalog.Endpoints:     endpointButtons,
+	catalog.SyncSchedules: scheduleButtons,
 }
 
 // moreTabs are further tabs of the pages of an object, by resource. Their pages are named in routes.
-var moreTabs = map[string][]tab{}
+var moreTabs = map[string][]tab{
+	"virtual-machines": {{"Proxbox", "proxbox/"}},
+}
 
 func (p *page) sheet(r *resource.Resource, o object, current string) *sheet {
 	s := &sheet{r: r, view: viewOf(r), o: o, current: current, mayEdit: p.may(r, resource.Change), mayCut: p.may(r, resource.Delete)}
@@ -73,6 +76,11 @@ func (w *Web) detail(r *resource.Resource) handler {
 		if err != nil {
 			return answer{}, err
 		}
+		if more := enrich[r.Name]; more != nil {
+			if err := more(ctx, p, []object{o}); err != nil {
+				return answer{}, err
+			}
+		}
 		s := p.sheet(r, o, "")
 		var lead, more []templ.Component
 		if make := leads[r.Name]; make != nil {
@@ -84,6 +92,13 @@ func (w *Web) detail(r *resource.Resource) handler {
 			if more, err = make(ctx, p, s); err != nil {
 				return answer{}, err
 			}
+		}
+		if find := related[r.Name]; find != nil {
+			refers, err := find(ctx, p, s)
+			if err != nil {
+				return answer{}, err
+			}
+			more = append(more, refers...)
 		}
 		return answer{title: s.o.name(), body: detailPage(p, s, lead, more)}, nil
 	}

@@ -40,12 +40,6 @@ var kindNames = []kindName{
 	{"inventory", "Inventory", "Inventory", syncjob.TypeOf("inventory")},
 }
 
-// maySync says whether who looks may start sync jobs at all.
-func (p *page) maySync() bool {
-	_, err := p.actor().Scope(p.Store.Set.Get(catalog.Jobs), resource.Add)
-	return err == nil
-}
-
 // admitted is the id of the endpoint that the address names, to which who looks may do something.
 func (p *page) admitted(ctx context.Context, action resource.Action) (int64, error) {
 	id, err := p.objectID()
@@ -61,7 +55,7 @@ func (w *Web) syncEndpoint(ctx context.Context, p *page) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if !p.maySync() {
+	if !p.allowed(w.Store.Set.Get(catalog.Jobs), resource.Add) {
 		return answer{}, resource.ErrForbidden
 	}
 	if err := p.http.ParseForm(); err != nil {
@@ -81,7 +75,7 @@ func (w *Web) syncEndpoint(ctx context.Context, p *page) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{to: pathOf(w.Store.Set.Get(catalog.Jobs)) + strconv.Itoa(int(job)) + "/"}, nil
+	return p.toJob(ctx, job)
 }
 
 // testEndpoint tries the connection of an endpoint, and shows what was seen: in the page of the endpoint, or without scripts on a page of its own.
@@ -168,12 +162,8 @@ func endpointPanels(ctx context.Context, p *page, s *sheet) ([]templ.Component, 
 		if !p.may(r, resource.View) {
 			return nil
 		}
-		asked := cloneValues(query)
-		asked.Set("limit", "1")
-		list, err := p.read(ctx, name, asked, "id")
-		if err == nil {
-			found = append(found, discovered{viewOf(r).title, pathOf(r) + "?" + query.Encode(), int(list.number("count"))})
-		}
+		n, err := p.count(ctx, name, query)
+		found = append(found, discovered{viewOf(r).title, pathOf(r) + "?" + query.Encode(), n})
 		return err
 	}
 	of := url.Values{"endpoint_id": {id}}
@@ -212,16 +202,6 @@ func endpointPanels(ctx context.Context, p *page, s *sheet) ([]templ.Component, 
 		out = append(out, historyCard(p, s, jobs.list("results"), int(jobs.number("count"))))
 	}
 	return out, nil
-}
-
-// took is how long a job took, "" while it runs.
-func took(job object) string {
-	started, ok := parseMoment(job.text("started"))
-	completed, done := parseMoment(job.text("completed"))
-	if !ok || !done {
-		return ""
-	}
-	return completed.Sub(started).Round(100 * time.Millisecond).String()
 }
 
 // grantOf is the command that grants what reading an endpoint lacks, "" if it lacks nothing that a role grants.

@@ -153,7 +153,7 @@ func tone(value string) string {
 var tones = map[string]string{
 	"active": "good", "ok": "good", "completed": "good", "success": "good", "create": "good", "enabled": "good", "running": "busy", "pending": "busy", "scheduled": "busy",
 	"stale": "bad", "failing": "bad", "failed": "bad", "errored": "bad", "delete": "bad", "danger": "bad", "offline": "bad", "cancelled": "warn", "partial": "warn", "warning": "warn",
-	"never": "neutral", "disabled": "neutral", "update": "info", "info": "info",
+	"never": "neutral", "disabled": "neutral", "update": "info", "info": "info", "error": "bad", "debug": "neutral",
 }
 
 // marks say the tone to those who do not see the colour.
@@ -179,3 +179,11 @@ func (o object) choiceOrText(name string) string {
 
 // name is what an object is called.
 func (o object) name() string { return fmt.Sprint(visible(o.text("display"))) }
+
+// seconds is a time of the day to the second, in UTC until the browser knows better.
+func seconds(at string) string {
+	if t, ok := parseMoment(at); ok {
+		return t.Format("2006-01-02 15:04:05")
+	}
+	return at
+}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -69,10 +70,21 @@ var views = map[string]view{
 	"custom-field-choice-sets": {title: "Custom Field Choice Sets", one: "Custom Field Choice Set", columns: []string{"name", "description", "extra_choices"}},
 	"journal-entries":          {title: "Journal Entries", one: "Journal Entry", columns: []string{"created", "assigned_object", "assigned_object_type", "kind", "comments", "tags"}},
 	"object-changes":           {title: "Change Log", one: "Change", columns: []string{"time", "user_name", "action", "changed_object_type", "object_repr", "message", "request_id"}},
-	"users":                    {title: "Users", one: "User", columns: []string{"username", "first_name", "last_name", "email", "is_active", "is_superuser", "groups", "last_login"}},
-	"groups":                   {title: "Groups", one: "Group", columns: []string{"name", "description"}},
-	"permissions":              {title: "Permissions", one: "Permission", columns: []string{"name", "enabled", "object_types", "actions", "users", "groups", "description"}},
-	"tokens":                   {title: "API Tokens", one: "API Token", columns: []string{"display", "user", "version", "enabled", "write_enabled", "expires", "last_used", "allowed_ips", "description"}},
+	catalog.Jobs: {
+		title: "Sync Jobs", one: "Sync Job", events: "sync",
+		columns: []string{"name", "status", "created", "started", "duration", "types", "endpoints", "user", "counts", "error"},
+	},
+	catalog.SyncSchedules: {
+		title: "Sync Schedules", one: "Sync Schedule", columns: []string{"name", "enabled", "when", "types", "endpoints", "next_run", "last_run", "missed", "user", "tags"},
+		groups: []group{
+			{title: "What", fields: []string{"name", "description", "types", "endpoints", "user"}},
+			{title: "When", fields: []string{"enabled", "when", "first_run", "interval", "calendar", "time_zone", "missed", "last_run", "next_run"}},
+		},
+	},
+	"users":       {title: "Users", one: "User", columns: []string{"username", "first_name", "last_name", "email", "is_active", "is_superuser", "groups", "last_login"}},
+	"groups":      {title: "Groups", one: "Group", columns: []string{"name", "description"}},
+	"permissions": {title: "Permissions", one: "Permission", columns: []string{"name", "enabled", "object_types", "actions", "users", "groups", "description"}},
+	"tokens":      {title: "API Tokens", one: "API Token", columns: []string{"display", "user", "version", "enabled", "write_enabled", "expires", "last_used", "allowed_ips", "description"}},
 }
 
 // viewOf returns how a resource is shown, with everything filled in.
@@ -87,7 +99,7 @@ func viewOf(r *resource.Resource) view {
 	if v.columns == nil {
 		v.columns = shownFields(r)[:min(6, len(shownFields(r)))]
 	}
-	v.columns = slices.DeleteFunc(slices.Clone(v.columns), func(name string) bool { return r.Field(name) == nil })
+	v.columns = slices.DeleteFunc(slices.Clone(v.columns), func(name string) bool { return !slices.Contains(columnNames(r), name) })
 	if v.groups == nil {
 		v.groups = []group{{title: v.one, fields: slices.DeleteFunc(shownFields(r), func(name string) bool { return slices.Contains(aside, name) })}}
 	}
@@ -112,6 +124,9 @@ func shownFields(r *resource.Resource) []string {
 	}
 	return out
 }
+
+// columnNames are the names of all columns that lists of a resource may have.
+func columnNames(r *resource.Resource) []string { return append(shownFields(r), derived[r.Name]...) }
 
 // label names a field for people.
 func label(r *resource.Resource, name string) string {
