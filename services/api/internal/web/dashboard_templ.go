@@ -51,7 +51,7 @@ func dashboardPage(p *page, f fleet) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if f.endpoints != nil {
-				templ_7745c5c3_Err = tile("Endpoints", pathOf(p.Store.Set.Get(catalog.Endpoints)), "endpoint", f.endpoints.total, f.endpoints.states).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = tile(viewOf(p.Store.Set.Get(catalog.Endpoints)).title, pathOf(p.Store.Set.Get(catalog.Endpoints)), "endpoint", f.endpoints.total, f.endpoints.states).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -199,7 +199,11 @@ func endpointPanels(ctx context.Context, p *page, s *sheet) ([]templ.Component, 
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, historyCard(p, s, jobs.list("results"), int(jobs.number("count"))))
+		rows := jobs.list("results")
+		if err := summariseJobs(ctx, p, rows); err != nil {
+			return nil, err
+		}
+		out = append(out, historyCard(p, s, rows, int(jobs.number("count"))))
 	}
 	return out, nil
 }
