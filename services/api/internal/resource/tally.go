@@ -37,15 +37,10 @@ func (s *Store) Tally(ctx context.Context, r *Resource, actor Actor, params url.
 	if err != nil {
 		return nil, s.refuse(ctx, q, err)
 	}
-	joins, columns := newPlan(), make([]string, len(by))
-	for i, b := range by {
-		if columns[i], err = r.groupSQL(joins, b); err != nil {
-			return nil, fmt.Errorf("count %s: %w", r.Name, err)
-		}
+	sql, err := r.tallySQL(q, limit, by)
+	if err != nil {
+		return nil, fmt.Errorf("count %s: %w", r.Name, err)
 	}
-	list := strings.Join(columns, ", ")
-	sql := "SELECT ARRAY[" + list + "]::text[], count(*)::int FROM " + r.Table + " t " + joins.joinSQL() + q.whereSQL() +
-		" GROUP BY " + list + " ORDER BY 2 DESC, 1 LIMIT " + strconv.Itoa(limit)
 	conn, err := s.acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -62,23 +57,34 @@ func (s *Store) Tally(ctx context.Context, r *Resource, actor Actor, params url.
 	return groups, nil
 }
 
-// groupSQL is the text that objects are grouped by; joins are added to p.
-func (r *Resource) groupSQL(p *plan, by By) (string, error) {
-	through, f, err := r.resolve(by.Field)
-	if err != nil {
-		return "", err
+// tallySQL groups by values as they are: text is made of the groups, not of the rows.
+func (r *Resource) tallySQL(q *query, limit int, by []By) (string, error) {
+	joins := newPlan()
+	var values, texts []string
+	for i, b := range by {
+		through, f, err := r.resolve(b.Field)
+		if err != nil {
+			return "", err
+		}
+		t := term{path: []*Field{f}}
+		if through != nil {
+			t.path = []*Field{through, f}
+		}
+		value, column := r.key(joins, t, ""), "g.v"+strconv.Itoa(i)
+		_, isTime := f.Kind.(DateTime)
+		text := column + "::text"
+		switch {
+		case b.Day:
+			value = "(" + value + " AT TIME ZONE 'UTC')::date"
+		case isTime:
+			text = "to_char(" + column + ` AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
+		}
+		values, texts = append(values, value+" AS v"+strconv.Itoa(i)), append(texts, "coalesce("+text+", '')")
 	}
-	t := term{path: []*Field{f}}
-	if through != nil {
-		t.path = []*Field{through, f}
+	positions := make([]string, len(by))
+	for i := range by {
+		positions[i] = strconv.Itoa(i + 1)
 	}
-	sql := r.key(p, t, "")
-	_, isTime := f.Kind.(DateTime)
-	switch {
-	case by.Day:
-		sql = "to_char(" + sql + " AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
-	case isTime:
-		sql = "to_char(" + sql + ` AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
-	}
-	return "coalesce((" + sql + ")::text, '')", nil
+	return "SELECT ARRAY[" + strings.Join(texts, ", ") + "]::text[], g.n FROM (SELECT " + strings.Join(values, ", ") + ", count(*)::int AS n FROM " + r.Table + " t " +
+		joins.joinSQL() + q.whereSQL() + " GROUP BY " + strings.Join(positions, ", ") + ") g ORDER BY 2 DESC, 1 LIMIT " + strconv.Itoa(limit), nil
 }

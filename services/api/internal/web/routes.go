@@ -21,6 +21,7 @@ func (w *Web) routes(e *gin.Engine) {
 	e.GET("/", w.page(w.dashboard))
 	e.POST("/preferences/:resource/", w.page(w.setPreferences))
 	w.accountRoutes(e)
+	w.endpointRoutes(e)
 	w.syncRoutes(e)
 	for _, r := range w.Store.Set.All {
 		base := pathOf(r)
