@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -179,3 +180,19 @@ func (o object) choiceOrText(name string) string {
 
 // name is what an object is called.
 func (o object) name() string { return fmt.Sprint(visible(o.text("display"))) }
+
+// named are numbers that are names of something, which nobody adds or compares.
+var named = []string{"id", "vmid", "guest", "jobnum", "node_id", "changed_object_id", "assigned_object_id", "related_object_id", "version", "pepper_id"}
+
+// measured says whether a field is a number that is more or less than others, which stands on the right of its column.
+func measured(r *resource.Resource, name string) bool {
+	f := r.Field(name)
+	if f == nil || slices.Contains(named, name) {
+		return false
+	}
+	switch f.Kind.(type) {
+	case resource.Integer, resource.Float:
+		return true
+	}
+	return false
+}
