@@ -47,6 +47,7 @@ type server struct {
 	pool *pgxpool.Pool
 	http *httptest.Server
 	set  *resource.Set
+	ui   *web.Web
 	log  *bytes.Buffer
 }
 
@@ -89,6 +90,7 @@ func serve(t *testing.T) *person {
 	ui := &web.Web{
 		Store: api.Store, Queries: queries, Accounts: tokens, Sessions: sessions, Log: log, Version: "test", Client: api.Client, Origin: api.Origin,
 	}
+	s.ui = ui
 	pages, answers := ui.Handler(), api.Handler()
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {
