@@ -60,6 +60,7 @@ func (p *page) fieldsFor(ctx context.Context, r *resource.Resource, isNew bool) 
 		c.required = f.Required && (isNew || c.kind != "secret")
 		out = append(out, c)
 	}
+	arrange(viewOf(r), out)
 	custom, err := p.Store.CustomFields(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("read custom fields for a form: %w", err)
@@ -70,6 +71,33 @@ func (p *page) fieldsFor(ctx context.Context, r *resource.Resource, isNew bool) 
 		}
 	}
 	return out, nil
+}
+
+// arrange puts controls under the titles that the page of an object has, if it has several.
+func arrange(v view, fields []formField) {
+	if len(v.groups) < 2 {
+		return
+	}
+	place := map[string]int{}
+	for _, g := range v.groups {
+		for _, name := range g.fields {
+			if place[name] == 0 {
+				place[name] = len(place) + 1
+			}
+			for i := range fields {
+				if fields[i].name == name {
+					fields[i].group = g.title
+				}
+			}
+		}
+	}
+	rank := func(c formField) int {
+		if n := place[c.name]; n > 0 {
+			return n
+		}
+		return len(place) + 1
+	}
+	slices.SortStableFunc(fields, func(a, b formField) int { return rank(a) - rank(b) })
 }
 
 func (p *page) controlOf(r *resource.Resource, f *resource.Field) formField {
@@ -94,7 +122,7 @@ func (p *page) controlOf(r *resource.Resource, f *resource.Field) formField {
 	case resource.Pairs:
 		c.kind, c.help = "pairs", "One choice per line: its value, and after a colon its label if that differs. A colon of the value itself is written \\:"
 	case resource.Networks:
-		c.kind, c.help = "items", f.Help+" One per line."
+		c.kind, c.help = "items", sentences(f.Help, "One per line.")
 	case resource.Color:
 		c.kind = "colour"
 	case resource.Integer, resource.Float:
@@ -129,7 +157,7 @@ func jsonControl(c formField, k resource.JSON) formField {
 		}
 		return c
 	}
-	c.kind, c.numbers, c.help = "items", true, strings.TrimSpace(c.help+" One per line.")
+	c.kind, c.numbers, c.help = "items", true, sentences(c.help, "One per line.")
 	return c
 }
 
@@ -181,7 +209,7 @@ func customControl(f *resource.CustomField) formField {
 		c.kind = "area"
 	case resource.CustomInteger, resource.CustomDecimal:
 		c.kind, c.numbers = "number", true
-		c.help = strings.TrimSpace(c.help + " " + boundsText(f))
+		c.help = sentences(c.help, boundsText(f))
 	case resource.CustomBoolean:
 		c.kind = "boolean"
 	case resource.CustomDate:
@@ -207,6 +235,14 @@ func customLabel(f *resource.CustomField) string {
 		return f.Label
 	}
 	return words(f.Name)
+}
+
+// sentences puts two hints together.
+func sentences(first, second string) string {
+	if first != "" && second != "" && !strings.HasSuffix(first, ".") {
+		first += "."
+	}
+	return strings.TrimSpace(first + " " + second)
 }
 
 // boundsText says between what numbers must be.

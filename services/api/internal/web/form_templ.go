@@ -1652,11 +1652,13 @@ func rowsOf(text string, least int) string {
 // groupTitle is the title in front of a control, "" for none.
 func groupTitle(fields []formField, i int) string {
 	c := fields[i]
-	if !c.custom || i > 0 && fields[i-1].custom && fields[i-1].group == c.group {
+	switch {
+	case i > 0 && fields[i-1].custom == c.custom && fields[i-1].group == c.group:
 		return ""
-	}
-	if c.group == "" {
+	case c.group == "" && c.custom:
 		return "Custom fields"
+	case c.group == "" && i > 0:
+		return "More"
 	}
 	return c.group
 }

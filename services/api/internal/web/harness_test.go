@@ -50,6 +50,7 @@ type server struct {
 	pool *pgxpool.Pool
 	http *httptest.Server
 	set  *resource.Set
+	ui   *web.Web
 	log  *bytes.Buffer
 
 	prober prober
@@ -107,6 +108,7 @@ func serve(t *testing.T) *person {
 		Store: api.Store, Queries: queries, Accounts: tokens, Sessions: sessions, Log: log, Version: "test", Client: api.Client, Origin: api.Origin,
 		Prober: &s.prober, Syncs: syncs.Starter{Store: api.Store, JobsChanged: nothing}, Identities: identity.Accepter{Store: api.Store, JobsChanged: nothing},
 	}
+	s.ui = ui
 	pages, answers := ui.Handler(), api.Handler()
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -186,4 +187,20 @@ func seconds(at string) string {
 		return t.Format("2006-01-02 15:04:05")
 	}
 	return at
+}
+
+// nominal are numbers that are names of something, which nobody adds or compares.
+var nominal = []string{"id", "vmid", "guest", "jobnum", "node_id", "changed_object_id", "assigned_object_id", "related_object_id", "version", "pepper_id"}
+
+// measured says whether a field is a number that is more or less than others, which stands on the right of its column.
+func measured(r *resource.Resource, name string) bool {
+	f := r.Field(name)
+	if f == nil || slices.Contains(nominal, name) {
+		return false
+	}
+	switch f.Kind.(type) {
+	case resource.Integer, resource.Float:
+		return true
+	}
+	return false
 }

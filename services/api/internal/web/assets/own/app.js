@@ -81,9 +81,14 @@
   document.addEventListener("click", (e) => {
     const move = e.target.closest("[data-move]");
     if (!move) return;
-    const item = move.closest(".column-choice");
-    if (item.previousElementSibling && item.previousElementSibling.matches(".column-choice")) item.parentElement.insertBefore(item, item.previousElementSibling);
+    const item = move.closest(".column-choice"), up = move.dataset.move === "up";
+    const other = up ? item.previousElementSibling : item.nextElementSibling;
+    if (!other || !other.matches(".column-choice")) return;
+    item.parentElement.insertBefore(up ? item : other, up ? other : item);
     move.focus();
+    const all = $(".column-choice", item.parentElement);
+    const said = item.closest("form").querySelector("[role=status]");
+    if (said) said.textContent = item.textContent.trim().split("\n")[0].trim() + ": place " + (all.indexOf(item) + 1) + " of " + all.length;
   });
 
   // Pickers: what is typed is searched in a list of the API.
@@ -156,7 +161,7 @@
           li.setAttribute("role", "option");
           li.textContent = o.display;
           li.dataset.value = o[by];
-          li.addEventListener("mousedown", (e) => { e.preventDefault(); add(o[by], o.display); input.value = ""; close(); });
+          li.addEventListener("mousedown", (e) => { e.preventDefault(); add(o[by], o.display); input.value = ""; close(); box.dispatchEvent(new CustomEvent("proxops:picked", { bubbles: true })); });
           return li;
         }));
         menu.hidden = !page.results.length;
@@ -181,11 +186,14 @@
     const query = new URLSearchParams({ limit: chosen.length });
     for (const v of chosen) query.append(by, v);
     fetch(box.dataset.picker + "?" + query, { headers: { Accept: "application/json" } }).then((r) => (r.ok ? r.json() : { results: [] })).then((page) => {
-      const names = new Map(page.results.map((o) => [String(o[by]), o.display]));
-      chips.replaceChildren();
-      for (const v of chosen) add(v, names.get(v) || v);
+      for (const o of page.results) {
+        const hidden = $("input", chips).find((h) => h.value === String(o[by]));
+        if (!hidden) continue;
+        hidden.previousElementSibling.textContent = o.display;
+        hidden.nextElementSibling.setAttribute("aria-label", "Remove " + o.display);
+      }
     });
-    for (const v of chosen) add(v, v); // until their names are known
+    for (const v of chosen) add(v, v);
   }
 
   // Rows: chosen with the keyboard, selected, opened.
@@ -360,7 +368,60 @@
     }
   }
 
-  function ready(at) { times(at); hours(at); pickers(at); zones(at); }
+  /* Forms and selections */
+  // Moments are typed in the zone of whoever types, and sent in UTC. Who touches nothing sends what was there.
+  function moments(at) {
+    for (const input of $("input[data-moment]:not([data-ready])", at)) {
+      input.dataset.ready = "";
+      const was = new Date(input.value);
+      if (input.value && isNaN(was)) continue;
+      const local = document.createElement("input");
+      local.type = "datetime-local";
+      local.step = "1";
+      local.className = input.className;
+      for (const name of ["id", "aria-describedby", "aria-invalid", "aria-required"]) {
+        if (input.hasAttribute(name)) local.setAttribute(name, input.getAttribute(name));
+      }
+      input.removeAttribute("id");
+      if (input.value) local.value = new Date(was.getTime() - was.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
+      local.addEventListener("input", () => { input.value = local.value ? new Date(local.value).toISOString() : ""; });
+      input.type = "hidden";
+      const zone = document.createElement("small");
+      zone.className = "form-hint";
+      zone.textContent = "In your time zone, " + Intl.DateTimeFormat().resolvedOptions().timeZone;
+      input.after(local, zone);
+    }
+  }
+  // How many rows are selected; all that match instead, if that is ticked.
+  function selection() {
+    const bar = document.getElementById("bulk");
+    if (!bar) return;
+    const all = bar.querySelector("[data-matching]"), n = $("[data-row] input[name=pk]:checked").length;
+    if (all && !n) all.checked = false;
+    bar.querySelector("[data-selected]").textContent = (all && all.checked ? all.dataset.matching : n) + " selected";
+    const head = document.querySelector("[data-select-all]");
+    if (head) { const rows = $("[data-row] input[name=pk]").length; head.checked = rows > 0 && n === rows; head.indeterminate = n > 0 && n < rows; }
+  }
+  document.addEventListener("proxops:selected", selection);
+  document.addEventListener("change", (e) => { if (e.target.matches("[data-matching]")) selection(); });
+  // In bulk, what is touched is to be changed.
+  function touched(e) {
+    const field = e.target.closest && e.target.closest(".bulk-field");
+    const box = field && field.querySelector("input[name=_change]");
+    if (box && e.target !== box) box.checked = true;
+  }
+  document.addEventListener("input", touched);
+  document.addEventListener("click", (e) => { if (e.target.closest(".bulk-field .picker li, .bulk-field .picker .btn-close")) touched(e); });
+  document.addEventListener("proxops:picked", touched);
+  document.addEventListener("click", (e) => {
+    const copy = e.target.closest("[data-copy]");
+    if (!copy) return;
+    const from = document.getElementById(copy.dataset.copy);
+    from.select();
+    if (navigator.clipboard) navigator.clipboard.writeText(from.value).then(() => { copy.textContent = "Copied"; });
+  });
+
+  function ready(at) { times(at); hours(at); pickers(at); zones(at); moments(at); selection(); }
   document.addEventListener("DOMContentLoaded", () => { ready(document); live(); watch(); });
   document.addEventListener("htmx:afterSwap", (e) => { ready(e.detail.target.parentElement || document); live(); watch(); });
 })();
