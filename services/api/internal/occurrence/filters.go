@@ -57,11 +57,6 @@ func (k kind) filters(ctx context.Context, s *resource.Store, q Query, known map
 	return covering(ctx, s, guests, out)
 }
 
-// Known says whether a query parameter is a filter of any kind of jobs.
-func Known(set *resource.Set, name string) bool {
-	return name == "q" || slices.ContainsFunc(kinds, func(k kind) bool { return set.Get(k.resource).Filtered(name) })
-}
-
 // has says whether parameters filter by a field, in whatever way.
 func has(params url.Values, field string) bool {
 	for name := range params {

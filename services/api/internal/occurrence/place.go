@@ -154,11 +154,11 @@ func (m *planner) next(c *clock, after time.Time) (time.Time, bool) {
 func (m *planner) slots(line *Line, c *clock, own time.Time) []Slot {
 	days := cmp.Or(m.Days, c.zone)
 	var out []Slot
-	var day string // of the last slots
+	var day int // of the last slots
 	var most, runs int
 	add := func(at time.Time) {
 		local := at.In(days)
-		if d := local.Format(time.DateOnly); d != day {
+		if d := dayOf(local); d != day {
 			day, runs = d, 0
 		}
 		runs++
@@ -210,9 +210,9 @@ func (m *planner) following(c *clock, run time.Time) (time.Time, bool) {
 // daily makes one of all slots of a day.
 func daily(slots []Slot, zone *time.Location) []Slot {
 	out := slots[:0]
-	day := ""
+	day := 0
 	for _, s := range slots {
-		d := s.At.In(zone).Format(time.DateOnly)
+		d := dayOf(s.At.In(zone))
 		if d != day {
 			day = d
 			out = append(out, s)
@@ -225,4 +225,10 @@ func daily(slots []Slot, zone *time.Location) []Slot {
 		}
 	}
 	return out
+}
+
+// dayOf is a number for the day that a clock shows.
+func dayOf(t time.Time) int {
+	year, month, day := t.Date()
+	return (year*100+int(month))*100 + day
 }

@@ -39,7 +39,7 @@ func read(ctx context.Context, s *resource.Store, actor resource.Actor, at resou
 	// What is bounded here needs no pages.
 	whole := *s
 	whole.Limits = resource.Limits{Default: maxJobs, Max: maxJobs}
-	known, err := knownFilters(ctx, s, q)
+	known, err := knownFilters(ctx, s, q.Filters)
 	if err != nil {
 		return nil, false, err
 	}
@@ -69,16 +69,22 @@ func read(ctx context.Context, s *resource.Store, actor resource.Actor, at resou
 	return jobs, more, nil
 }
 
+// Filtered says which parameters are filters of any kind of jobs.
+func Filtered(ctx context.Context, s *resource.Store, params url.Values) (map[string]bool, error) {
+	known, err := knownFilters(ctx, s, params)
+	return known[""], err
+}
+
 // knownFilters are the parameters of a query that filter each kind, and under "" those that filter any.
-func knownFilters(ctx context.Context, s *resource.Store, q Query) (map[string]map[string]bool, error) {
+func knownFilters(ctx context.Context, s *resource.Store, params url.Values) (map[string]map[string]bool, error) {
 	known := map[string]map[string]bool{"": {}}
 	for _, k := range kinds {
 		r := s.Set.Get(k.resource)
-		of, err := s.CustomFiltered(ctx, r, q.Filters)
+		of, err := s.CustomFiltered(ctx, r, params)
 		if err != nil {
 			return nil, fmt.Errorf("read the custom filters of %s: %w", k.resource, err)
 		}
-		for name := range q.Filters {
+		for name := range params {
 			of[name] = of[name] || name == "q" || r.Filtered(name)
 			known[""][name] = known[""][name] || of[name]
 		}

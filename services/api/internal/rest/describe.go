@@ -55,6 +55,7 @@ func serviceSchemas() openapi3.Schemas {
 	return openapi3.Schemas{
 		"Links": links.NewRef(), "Status": status.NewRef(), "Plugin": plugin.NewRef(), "TokenProvisionRequest": provisionRequest().NewRef(),
 		"SyncRequest": syncRequest(true).NewRef(), "EndpointSyncRequest": syncRequest(false).NewRef(), "JobCancelled": jobCancelledSchema().NewRef(),
+		"Occurrences": occurrencesSchema().NewRef(),
 	}
 }
 
