@@ -11,6 +11,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/services/api/internal/occurrence"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -29,7 +30,10 @@ type sheet struct {
 }
 
 // panels are further parts of the page of an object, by resource.
-var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){}
+var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
+	"backup-routines": comingPanel(occurrence.Routine),
+	"replications":    comingPanel(occurrence.Replication),
+}
 
 // buttons are further actions on the page of an object, by resource.
 var buttons = map[string]func(p *page, s *sheet) templ.Component{}

@@ -20,6 +20,7 @@ func (w *Web) routes(e *gin.Engine) {
 	e.POST("/logout/", w.open(w.logout))
 	e.GET("/", w.page(w.dashboard))
 	e.POST("/preferences/:resource/", w.page(w.setPreferences))
+	w.calendarRoutes(e)
 	for _, r := range w.Store.Set.All {
 		base := pathOf(r)
 		e.GET(base, w.page(w.list(r)))
