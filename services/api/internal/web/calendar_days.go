@@ -99,12 +99,14 @@ func (d *calendarDay) add(s *occurrence.Slot) {
 	for h, n := range s.Hours {
 		d.hours[h] += int(n) * len(s.Jobs)
 	}
-	alike := func(m calendarMark) bool {
-		return m.Kind == s.Kind && m.Repeats() == s.Repeats() && m.At.Truncate(time.Minute).Equal(s.At.Truncate(time.Minute)) && (!s.Repeats() || m.Text == s.Text)
-	}
-	if i := slices.IndexFunc(d.marks, alike); i >= 0 {
-		d.marks[i].jobs = append(d.marks[i].jobs[:len(d.marks[i].jobs):len(d.marks[i].jobs)], s.Jobs...)
-		return
+	// Slots come in the order of time.
+	minute := s.At.Truncate(time.Minute)
+	for i := len(d.marks) - 1; i >= 0 && !d.marks[i].At.Before(minute); i-- {
+		m := &d.marks[i]
+		if m.Kind == s.Kind && m.Repeats() == s.Repeats() && m.Assumed == s.Assumed && (!s.Repeats() || m.Text == s.Text) {
+			m.jobs = append(m.jobs[:len(m.jobs):len(m.jobs)], s.Jobs...)
+			return
+		}
 	}
 	d.marks = append(d.marks, calendarMark{s, s.Jobs})
 }
@@ -154,7 +156,7 @@ func (m calendarMark) hint(zone *time.Location) string {
 	text := m.when(zone)
 	for i, j := range m.jobs {
 		if i == maxShown {
-			return text + "\n" + fmt.Sprintf("and %d more", len(m.jobs)-maxShown)
+			return fmt.Sprintf("%s\nand %d more", text, len(m.jobs)-maxShown)
 		}
 		text += "\n" + visible(j.Display)
 	}
@@ -242,4 +244,31 @@ func (d *calendarDay) load(zone *time.Location) string {
 	most := slices.Max(d.hours[:])
 	hour := slices.Index(d.hours[:], most)
 	return fmt.Sprintf("%s runs, most from %02d:00 to %02d:00 (%s)", grouped(int64(d.runs)), hour, hour+1, grouped(int64(most)))
+}
+
+// off says that none of the jobs of a mark really runs.
+func (m calendarMark) off() bool {
+	return !slices.ContainsFunc(m.jobs, func(j *occurrence.Job) bool { return !j.Disabled && !j.Stale })
+}
+
+func entriesOf(marks []calendarMark) (n int) {
+	for _, m := range marks {
+		n += len(m.jobs)
+	}
+	return n
+}
+
+func twoDigits(n int) string {
+	if n < 10 {
+		return "0" + strconv.Itoa(n)
+	}
+	return strconv.Itoa(n)
+}
+
+// compact is a number that fits into a narrow column.
+func compact(n int) string {
+	if n >= 10_000 {
+		return strconv.Itoa(n/1000) + "k"
+	}
+	return strconv.Itoa(n)
 }

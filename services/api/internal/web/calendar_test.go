@@ -201,7 +201,7 @@ func TestTheCalendarShowsWhatMayBeViewed(t *testing.T) {
 		types: []string{"netbox_proxbox.backuproutine", "netbox_proxbox.replication"}, actions: []string{"view"}, constraints: map[string]any{"endpoint": f.prod},
 	})
 	for _, view := range []string{"month", "week", "agenda"} {
-		got := mine.get(calendarPath + "?view=" + view).want(t, 200)
+		got := mine.get(calendarPath+"?view="+view).want(t, 200)
 		if text := got.text(); strings.Contains(text, "lab") || strings.Contains(text, "100-0") || strings.Contains(text, "odd") {
 			t.Errorf("%s shows what is not to be seen: %s", view, text)
 		}
@@ -255,7 +255,7 @@ func TestJobsSayWhenTheyRunNext(t *testing.T) {
 	}
 	link := all(card, tag("a"))[0]
 	to, _ := attr(link, "href")
-	if runs := f.get(to + "&view=agenda").want(t, 200).rows(); !strings.Contains(runs, "nightly") || strings.Contains(runs, "twice") {
+	if runs := f.get(to+"&view=agenda").want(t, 200).rows(); !strings.Contains(runs, "nightly") || strings.Contains(runs, "twice") {
 		t.Errorf("its calendar: %s", runs)
 	}
 	for path, want := range map[string]string{
