@@ -7,7 +7,7 @@ import (
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
-// ignoredHeader names the query parameters of a list request that had no effect, as nothing of that name is known.
+// ignoredHeader names the query parameters of a request for a list, or for events, that had no effect, as nothing of that name is known.
 const ignoredHeader = "X-Ignored-Parameters"
 
 const (
@@ -27,7 +27,7 @@ func (q *request) ignored(r *resource.Resource, custom map[string]bool) string {
 	})
 }
 
-// unknown returns the value of the header for parameters that are not known.
+// unknown is that of any request, by what its route knows.
 func (q *request) unknown(known func(name string) bool) string {
 	var names []string
 	for name := range q.params {

@@ -20,6 +20,7 @@ func (a *API) services() map[string]*route {
 		syncPath:                          a.syncRoute(),
 		eventsPath:                        a.eventsRoute(),
 		occurrencesPath:                   a.occurrencesRoute(),
+		schedulePath:                      a.scheduleRoute(),
 		schemaPath:                        a.schemaRoute(),
 		schemaPath + "swagger-ui/":        a.pageRoute("swagger-ui"),
 		schemaPath + "redoc/":             a.pageRoute("redoc"),
