@@ -428,7 +428,7 @@ func syncStateCard(p *page, s *sheet) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "\" hx-select=\"#sync-state\" hx-trigger=\"every 15s\" hx-swap=\"outerHTML\"><section class=\"card\" aria-labelledby=\"sync-state-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"sync-state-title\">Sync state</h2><span class=\"ms-2\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "\" hx-select=\"#sync-state\" hx-trigger=\"every 15s\" hx-swap=\"outerHTML\"><section class=\"card\" aria-labelledby=\"sync-state-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"sync-state-title\">Sync state</h2><span>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
