@@ -30,10 +30,18 @@ type sheet struct {
 }
 
 // panels are further parts of the page of an object, by resource.
-var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){}
+var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
+	catalog.Endpoints: endpointPanels,
+}
+
+// leads are parts that come before all others, by resource.
+var leads = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
+	catalog.Endpoints: endpointLeads,
+}
 
 // buttons are further actions on the page of an object, by resource.
 var buttons = map[string]func(p *page, s *sheet) templ.Component{
+	catalog.Endpoints:     endpointButtons,
 	catalog.SyncSchedules: scheduleButtons,
 }
 
@@ -74,7 +82,12 @@ func (w *Web) detail(r *resource.Resource) handler {
 			}
 		}
 		s := p.sheet(r, o, "")
-		var more []templ.Component
+		var lead, more []templ.Component
+		if make := leads[r.Name]; make != nil {
+			if lead, err = make(ctx, p, s); err != nil {
+				return answer{}, err
+			}
+		}
 		if make := panels[r.Name]; make != nil {
 			if more, err = make(ctx, p, s); err != nil {
 				return answer{}, err
@@ -87,7 +100,7 @@ func (w *Web) detail(r *resource.Resource) handler {
 			}
 			more = append(more, refers...)
 		}
-		return answer{title: s.o.name(), body: detailPage(p, s, more)}, nil
+		return answer{title: s.o.name(), body: detailPage(p, s, lead, more)}, nil
 	}
 }
 

@@ -96,6 +96,7 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 // needs are fields that the cells of columns look at besides their own, by the name of the column, or that of the resource and the column.
 var needs = map[string][]string{
 	"status": {"stale_since"}, "selection": {"selection_mode", "exclude", "pool"},
+	"verify_ssl": {"fingerprints", "ca_certificate"}, "sync_state": {"enabled"}, "data_age": {"sync_status"},
 	"jobs.duration": {"started", "completed"}, "sync-schedules.when": {"interval", "calendar", "first_run", "time_zone"},
 	"backup-routines.status": {"endpoint", "last_seen"}, "replications.status": {"endpoint", "last_seen"}, "object-changes.object_repr": {"changed_object", "changed_object_type", "changed_object_id", "action"},
 }

@@ -28,6 +28,7 @@ var listButtons = map[string]func(p *page, l *listing) templ.Component{
 	"backup-routines": syncButton("backup-routines", "Sync Backup Routines"),
 	"replications":    syncButton("replications", "Sync Replications"),
 	catalog.Jobs:      syncButton("all", "Sync All"),
+	catalog.Endpoints: syncButton("all", "Sync All"),
 }
 
 // related are parts of the page of an object that say what has to do with it, by resource.

@@ -20,6 +20,7 @@ func (w *Web) routes(e *gin.Engine) {
 	e.POST("/logout/", w.open(w.logout))
 	e.GET("/", w.page(w.dashboard))
 	e.POST("/preferences/:resource/", w.page(w.setPreferences))
+	w.endpointRoutes(e)
 	w.syncRoutes(e)
 	for _, r := range w.Store.Set.All {
 		base := pathOf(r)

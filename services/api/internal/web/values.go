@@ -153,7 +153,7 @@ func tone(value string) string {
 var tones = map[string]string{
 	"active": "good", "ok": "good", "completed": "good", "success": "good", "create": "good", "enabled": "good", "running": "busy", "pending": "busy", "scheduled": "busy",
 	"stale": "bad", "failing": "bad", "failed": "bad", "errored": "bad", "delete": "bad", "danger": "bad", "offline": "bad", "cancelled": "warn", "partial": "warn", "warning": "warn",
-	"never": "neutral", "update": "info", "info": "info", "error": "bad", "debug": "neutral",
+	"never": "neutral", "disabled": "neutral", "update": "info", "info": "info", "error": "bad", "debug": "neutral",
 }
 
 // marks say the tone to those who do not see the colour.

@@ -52,7 +52,14 @@ var views = map[string]view{
 			{title: "Raw configuration", fields: []string{"raw_config"}, wide: true},
 		},
 	},
-	"proxmox-endpoints":        {title: "Proxmox Endpoints", one: "Proxmox Endpoint", columns: []string{"name", "domain", "ip_address", "port", "enabled", "poll_interval", "verify_ssl", "site", "tags"}},
+	"proxmox-endpoints": {
+		title: "Proxmox Endpoints", one: "Proxmox Endpoint",
+		columns: []string{"name", "sync_status", "data_age", "sync_state", "verify_ssl", "domain", "ip_address", "poll_interval", "site", "tags"},
+		groups: []group{
+			{title: "Connection", fields: []string{"name", "enabled", "domain", "ip_address", "port", "username", "token_name", "has_credentials", "poll_interval", "time_zone", "site"}},
+			{title: "TLS", fields: []string{"verify_ssl", "fingerprints", "ca_certificate"}},
+		},
+	},
 	"nodes":                    {title: "Nodes", one: "Node", columns: []string{"name", "endpoint", "node_id", "online", "ip_address", "max_cpu", "max_memory", "tags"}},
 	"storage":                  {title: "Storage", one: "Storage", columns: []string{"name", "cluster", "storage_type", "content", "nodes", "shared", "enabled", "tags"}},
 	"virtual-machines":         {title: "Virtual Machines", one: "Virtual Machine", columns: []string{"name", "vmid", "cluster", "vm_type", "node", "status", "pool", "vcpus", "memory", "tags"}},
@@ -138,5 +145,5 @@ var labels = map[string]string{
 	"job_id": "Job ID", "replication_id": "Replication ID", "vmid": "VMID", "bwlimit": "Bandwidth limit (KiB/s)", "rate": "Rate (MB/s)", "guest": "Guest (VMID)",
 	"jobnum": "Job number", "pbs_change_detection_mode": "PBS change detection", "io_workers": "I/O workers", "zstd": "Zstd threads", "ip_address": "IP address",
 	"max_cpu": "CPUs", "max_memory": "Memory", "node_id": "Node ID", "vcpus": "vCPUs", "request_id": "Request ID", "object_repr": "Object", "user_name": "User",
-	"changed_object_type": "Type", "poll_interval": "Poll interval (s)", "verify_ssl": "Verify TLS", "schedule_text": "In words", "proxmox_node": "Source node", "target_node": "Target node",
+	"changed_object_type": "Type", "poll_interval": "Poll interval (s)", "verify_ssl": "Verify TLS", "ca_certificate": "CA certificate", "has_credentials": "Secret", "schedule_text": "In words", "proxmox_node": "Source node", "target_node": "Target node",
 }

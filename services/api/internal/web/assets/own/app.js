@@ -22,6 +22,15 @@
     }
   }
 
+  // Hours of pictures, likewise.
+  const clock = new Intl.DateTimeFormat("sv-SE", { hour: "2-digit", minute: "2-digit" });
+  function hours(at) {
+    for (const t of $("[data-hour]", at)) {
+      const d = new Date(t.dataset.hour);
+      if (!isNaN(d)) t.textContent = clock.format(d);
+    }
+  }
+
   // Menus close when one clicks elsewhere, or leaves with Escape.
   document.addEventListener("click", (e) => {
     for (const menu of $("details.menu-of[open]")) if (!menu.contains(e.target)) menu.open = false;
@@ -343,7 +352,7 @@
     }
   }
 
-  function ready(at) { times(at); pickers(at); zones(at); }
+  function ready(at) { times(at); hours(at); pickers(at); zones(at); }
   document.addEventListener("DOMContentLoaded", () => { ready(document); live(); watch(); });
   document.addEventListener("htmx:afterSwap", (e) => { ready(e.detail.target.parentElement || document); live(); watch(); });
 })();
