@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -48,7 +49,7 @@ func (w *Web) change(r *resource.Resource) handler {
 		s.toOthers = pathOf(r) + "?" + same.Encode()
 		same.Set("id__n", o.id())
 		same.Set("limit", strconv.Itoa(maxRelated))
-		found, err := p.read(ctx, r.Name, same, "id", "url", "time", "action", "changed_object_type", "object_repr", "changed_object")
+		found, err := p.read(ctx, r.Name, same, "id", "url", "time", "action", "changed_object_type", "changed_object_id", "object_repr", "changed_object")
 		if err != nil {
 			return answer{}, err
 		}
@@ -87,4 +88,16 @@ func (w *Web) typeText(objectType string) string {
 	}
 	_, name, _ := strings.Cut(objectType, ".")
 	return visible(name)
+}
+
+// changedPage is the page of what was changed; "" if it is gone, or if who looks may not see it. The API names no sync jobs here.
+func (p *page) changedPage(o object) string {
+	if url := o.sub("changed_object").text("url"); url != "" {
+		return p.local(url)
+	}
+	r := p.resourceOf(o.text("changed_object_type"))
+	if r == nil || r.Name != catalog.Jobs || o.choice("action") == "delete" || !p.may(r, resource.View) {
+		return ""
+	}
+	return pathOf(r) + o.text("changed_object_id") + "/"
 }

@@ -98,7 +98,7 @@ var needs = map[string][]string{
 	"status": {"stale_since"}, "selection": {"selection_mode", "exclude", "pool"},
 	"verify_ssl": {"fingerprints", "ca_certificate"}, "sync_state": {"enabled"}, "data_age": {"sync_status"},
 	"jobs.duration": {"started", "completed"}, "sync-schedules.when": {"interval", "calendar", "first_run", "time_zone"},
-	"backup-routines.status": {"endpoint", "last_seen"}, "replications.status": {"endpoint", "last_seen"}, "object-changes.object_repr": {"changed_object", "action"},
+	"backup-routines.status": {"endpoint", "last_seen"}, "replications.status": {"endpoint", "last_seen"}, "object-changes.object_repr": {"changed_object", "changed_object_type", "changed_object_id", "action"},
 }
 
 // limit is the size of the page: what the address says, what the person likes, or the default.

@@ -179,7 +179,7 @@ func guestCard(p *page, title string, g *guestJobs, nothing, why string, columns
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<div class=\"table-responsive\"><table class=\"table table-vcenter list\"><thead><tr><th>Job</th><th>Runs</th>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<div class=\"table-responsive\"><table class=\"table table-vcenter list\"><thead><tr><th>Job</th><th>Enabled</th>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -159,3 +159,23 @@ func joined(all []string) string {
 	}
 	return strings.Join(all, ", ")
 }
+
+// words say which guests a routine covers.
+func (c *coverage) words(o object) string {
+	switch c.mode {
+	case "all":
+		text := "All guests"
+		if len(c.excluded) > 0 {
+			text += " but " + joined(c.excluded)
+		}
+		if c.node != "" {
+			return text + " of the node, as the inventory has them now."
+		}
+		return text + " of the cluster, as its inventory has them now."
+	case "pool":
+		return "The guests of the pool " + visible(o.text("pool")) + ", as the inventory of the cluster has them now."
+	case "vmid":
+		return "The guests that it names."
+	}
+	return "It names no guests: it backs up nothing."
+}

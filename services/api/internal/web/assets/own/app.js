@@ -313,7 +313,7 @@
       const row = $("[data-part]", box).find((r) => r.dataset.part === d.endpoint_id + "/" + d.type);
       if (!row) return again();
       badge(row, d.status);
-      for (const name of Object.keys(d.counts)) { put(row, name, amount(d.counts[name])); zero(part(row, name), d.counts[name]); }
+      for (const name of ["created", "updated", "stale", "reactivated", "skipped", "unchanged"]) { put(row, name, amount(d[name])); zero(part(row, name), d[name]); }
       put(row, "requests", amount(d.requests));
       put(row, "duration", lasting(d.duration_ms));
       const trouble = row.nextElementSibling;
