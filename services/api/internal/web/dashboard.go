@@ -142,12 +142,12 @@ func badness(endpoint object) int {
 
 // trouble is what is wrong with an endpoint, in short.
 func trouble(endpoint object) string {
-	for _, k := range kindNames {
+	for _, k := range syncKinds {
 		if text := endpoint.sub("sync_state").sub(k.kind).text("error"); text != "" {
 			return text
 		}
 	}
-	for _, k := range kindNames {
+	for _, k := range syncKinds {
 		if all := endpoint.sub("sync_state").sub(k.kind).items("warnings"); len(all) > 0 {
 			return all[0]
 		}
