@@ -22,6 +22,7 @@ func (w *Web) routes(e *gin.Engine) {
 	e.POST("/preferences/:resource/", w.page(w.setPreferences))
 	w.endpointRoutes(e)
 	w.syncRoutes(e)
+	w.calendarRoutes(e)
 	for _, r := range w.Store.Set.All {
 		base := pathOf(r)
 		e.GET(base, w.page(w.list(r)))

@@ -16,7 +16,7 @@
   const zoned = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
   const exactly = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
   function times(at) {
-    for (const t of $("time[datetime]", at)) {
+    for (const t of $("time[datetime]:not([data-fixed])", at)) {
       const d = new Date(t.dateTime);
       if (!isNaN(d)) t.textContent = ("seconds" in t.dataset ? exactly : zoned).format(d);
     }
