@@ -190,3 +190,25 @@ func TestBulkLeavesAloneWhatIsNotTheirs(t *testing.T) {
 	eve.post(clustersPath+"delete/", url.Values{"pk": {join(ids)}}).want(t, 403)
 	eve.post(clustersPath+"edit/", url.Values{"pk": {fmt.Sprint(ids[2])}}).goes(t, clustersPath)
 }
+
+func TestAtMostSoManyAreChangedAtOnce(t *testing.T) {
+	admin := serve(t)
+	if _, err := admin.pool.Exec(t.Context(), "INSERT INTO clusters (name) SELECT 'c' || n FROM generate_series(1, 10001) n"); err != nil {
+		t.Fatal(err)
+	}
+	g := admin.get(clustersPath)
+	if g.has(with("name", "_all")) || !strings.Contains(g.text(), "At most 10,000 can be changed at once") {
+		t.Error("the list offers to change too many")
+	}
+	form := url.Values{"_all": {"1"}, "_apply": {"1"}, "_change": {"description"}, "description": {"new"}}
+	for _, path := range []string{"edit/", "delete/"} {
+		if g := admin.post(clustersPath+path, form).want(t, 400); !strings.Contains(g.text(), "At most 10,000 objects") {
+			t.Errorf("%s says %s", path, g.text())
+		}
+	}
+	form.Set("_query", url.Values{"name__n": {"c1"}}.Encode())
+	admin.post(clustersPath+"edit/", form).want(t, 303)
+	if n := admin.one(clustersPath + "?description=new"); n != 10_000 {
+		t.Errorf("%d changed, want 10000", n)
+	}
+}
