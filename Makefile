@@ -53,7 +53,7 @@ fuzz: ## run each fuzz target for FUZZTIME (default 10s)
 .PHONY: bench
 bench: ## print ratios to floors measured in the same run
 	cd services/projector && go test -run='^$$' -bench=. -benchtime=1x -timeout 30m ./internal/project ./internal/relay
-	cd services/api && go test -run='^$$' -bench=Lists -benchtime=1x -timeout 30m .
+	cd services/api && go test -run='^$$' -bench='Lists|Clients' -benchtime=1x -timeout 30m . ./internal/live
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint $(TOOLS)/buf ## find bugs and broken boundaries

@@ -152,6 +152,18 @@ var (
 	}}
 )
 
+// Endless sends a list of a GiB, as fast as the client takes it.
+var Endless = Fault{name: "endless", send: func(w http.ResponseWriter, _ *http.Request, a answer) {
+	w.Header().Del("Content-Length")
+	w.Header().Del("Content-Encoding")
+	w.WriteHeader(a.status)
+	rows := bytes.Repeat([]byte(`{"id":"none","type":"none","comment":"and so on"},`), 1000)
+	_, err := w.Write([]byte(`{"data":[`))
+	for sent := 0; err == nil && sent < 1<<30; sent += len(rows) {
+		_, err = w.Write(rows) // fails when the client has had enough
+	}
+}}
+
 // SlowHeader keeps the client waiting for the first byte.
 func SlowHeader(d time.Duration) Fault { return Fault{name: "slow_header", hold: d} }
 

@@ -80,6 +80,7 @@ type New struct {
 	// ObjectType and ObjectID are what the job belongs to, zero for nothing: the endpoint if it is one.
 	ObjectType change.ObjectType
 	ObjectID   int32
+	Schedule   *int32 // that it is a run of
 	UserID     *int32
 	UserName   string
 	RequestID  uuid.UUID
@@ -99,9 +100,9 @@ func Create(ctx context.Context, tx pgx.Tx, n New) (id int32, err error) {
 	endpoints := append([]int32{}, n.Endpoints...)
 	slices.Sort(endpoints)
 	endpoints = slices.Compact(endpoints)
-	err = tx.QueryRow(ctx, `INSERT INTO jobs (name, object_type_id, object_id, kinds, endpoint_ids, user_id, user_name, request_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
-		string(name[:min(len(name), maxName)]), objectType, objectID, n.Kinds, endpoints, n.UserID, n.UserName, n.RequestID).Scan(&id)
+	err = tx.QueryRow(ctx, `INSERT INTO jobs (name, object_type_id, object_id, schedule_id, kinds, endpoint_ids, user_id, user_name, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
+		string(name[:min(len(name), maxName)]), objectType, objectID, n.Schedule, n.Kinds, endpoints, n.UserID, n.UserName, n.RequestID).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("make a sync job: %w", err)
 	}

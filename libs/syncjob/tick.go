@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/libs/fault"
 )
 
@@ -55,6 +56,23 @@ func Tick(ctx context.Context, tx pgx.Tx, id int32, now time.Time, grace time.Du
 		return 0, Nothing, fmt.Errorf("note the run of sync schedule %d: %w", id, err)
 	}
 	return job, did, s.plan(ctx, tx, now)
+}
+
+// RunNow makes a job of what a schedule syncs that runs now, beside those at its times, and returns its id. Of n it needs who asks. It is like Create in
+// all else; an unknown schedule is fault.NotFound.
+func RunNow(ctx context.Context, tx pgx.Tx, id int32, n New) (job int32, err error) {
+	s, err := lockSchedule(ctx, tx, id)
+	if err != nil {
+		return 0, err
+	}
+	n.Name, n.Kinds, n.Endpoints, n.ObjectType, n.ObjectID, n.Schedule = s.name, s.kinds, s.endpoints, change.SyncSchedule, id, &id
+	if job, err = Create(ctx, tx, n); err != nil {
+		return 0, fmt.Errorf("run sync schedule %d: %w", id, err)
+	}
+	if _, err := tx.Exec(ctx, `UPDATE sync_schedules SET last_run = clock_timestamp() WHERE id = $1`, id); err != nil {
+		return 0, fmt.Errorf("note the run of sync schedule %d: %w", id, err)
+	}
+	return job, nil
 }
 
 // skip leaves a run out, of which the job that stands for the next one tells.

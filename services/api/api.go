@@ -154,8 +154,8 @@ func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, hub *live.Hub, log *slog
 	return &rest.API{
 		Store:  &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: c.PageSize, Max: c.MaxPageSize}},
 		Auth:   &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
-		Prober: &probe.Prober{Queries: store.New(pool), Bus: b, Log: log, Timeout: probeTimeout},
 		Live:   hub,
+		Prober: &probe.Prober{Queries: store.New(pool), Bus: b, Log: log, Timeout: probeTimeout},
 		Log:    log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
 		JobsChanged: hints.jobsChanged, JobCancelled: hints.jobCancelled, RunsStopped: hints.runsStopped,
 	}, nil

@@ -20,16 +20,29 @@ func TestARenamedClusterIsReadOnceAPersonAcceptsIt(t *testing.T) {
 		world := pvesim.Generate(name, 17, 3, 6, 5)
 		all = append(all, l.add(t, pvesim.New("9.2", pvesim.WithWorld(world), pvesim.WithName(name), pvesim.WithClock(newClock().read)))...)
 	}
+	test := func(e *endpoint, want string) {
+		t.Helper()
+		o := l.rest.post(t, fmt.Sprintf("%s%d/test/", endpointsPath, e.id), object{})
+		got := fmt.Sprintf("%v %v %s, pinned %s; %s", o["ok"], o["identity"], o.sub("cluster").text("name"), o.text("pinned_cluster"), o.sub("error").text("kind"))
+		if o.text("version") == "" || o.number("requests") == 0 || o["trusted"] != true || got != want {
+			t.Errorf("%s: a test says %s, want %s: %v", e.name, got, want, o)
+		}
+	}
+	for _, e := range all {
+		test(e, fmt.Sprintf("true new %s, pinned ; ", e.cluster.Name()))
+	}
 	l.poll(t, all...)
 	l.mustBe(t, "ok", all...)
 	before := map[*endpoint]tuples{}
 	routines, replications := map[*endpoint]map[string]object{}, map[*endpoint]map[string]object{}
 	for _, e := range all {
+		test(e, fmt.Sprintf("true same %s, pinned cluster %s; ", e.cluster.Name(), e.cluster.Name()))
 		before[e], routines[e], replications[e] = l.tuples(t, e), l.rest.routines(t, e), l.rest.replications(t, e)
 		e.cluster.Rename(e.name + "-renamed")
 	}
 	l.poll(t, all...)
 	for _, e := range all {
+		test(e, fmt.Sprintf("false other %s-renamed, pinned cluster %s; identity", e.name, e.cluster.World().Name))
 		states := l.rest.syncState(t, e)
 		for _, kind := range jobKinds {
 			if s := states.sub(kind); s.text("status") != "failing" || s.text("error_kind") != "identity" {
@@ -69,6 +82,9 @@ func TestARenamedClusterIsReadOnceAPersonAcceptsIt(t *testing.T) {
 	}
 	l.poll(t, all...)
 	l.mustBe(t, "ok", all...)
+	for _, e := range all {
+		test(e, fmt.Sprintf("true same %s-renamed, pinned cluster %s-renamed; ", e.name, e.name))
+	}
 
 	events := l.events(t)
 	for _, e := range all {

@@ -38,30 +38,8 @@ func TestProcessesShareTheWork(t *testing.T) {
 	for _, service := range []string{"poller", "projector", "api"} {
 		d.knows(t, service)
 	}
-	d.knows(t, "proxops", "user create", "token create", "endpoint add", "verify")
-	d.start(t, "poller")
-	eventually(t, "the public key in the log of the poller", func() error {
-		key := regexp.MustCompile(`site_key\W+(X[A-Z2-7]+)`).FindStringSubmatch(d.lab.log.String())
-		if key == nil {
-			return errors.New("it is not there")
-		}
-		d.values["PROXOPS_SITE_PUBLIC_KEY"] = key[1]
-		return nil
-	})
-	// The database is empty: whoever comes first makes the schema.
-	for _, service := range []string{"projector", "projector", "api", "api", "poller"} {
-		d.start(t, service)
-	}
-	for _, p := range d.processes {
-		d.ready(t, p)
-	}
-	l := d.lab
-	d.run(t, "user", "create", "admin", "--superuser")
-	l.rest.token = strings.TrimSpace(d.run(t, "token", "create", "admin"))
-	_, secret, _ := strings.Cut(l.rest.token, ".")
-	l.secrets.plant(secret)
-	apis := []*rest{{base: d.url("api", 0), token: l.rest.token, secrets: &l.secrets}, {base: d.url("api", 1), token: l.rest.token, secrets: &l.secrets}}
-	l.rest = apis[0]
+	d.knows(t, "proxops", "user create", "token create", "endpoint add", "sync", "verify")
+	l, apis := d.lab, d.startAll(t)
 
 	var all []*endpoint
 	for i, v := range pvesim.Versions() {
@@ -108,6 +86,35 @@ func TestProcessesShareTheWork(t *testing.T) {
 	for _, p := range d.processes {
 		d.terminate(t, p)
 	}
+}
+
+// startAll starts two of each service and makes a user. It returns one for each api.
+func (d *deployment) startAll(t *testing.T) []*rest {
+	t.Helper()
+	d.start(t, "poller")
+	eventually(t, "the public key in the log of the poller", func() error {
+		key := regexp.MustCompile(`site_key\W+(X[A-Z2-7]+)`).FindStringSubmatch(d.lab.log.String())
+		if key == nil {
+			return errors.New("it is not there")
+		}
+		d.values["PROXOPS_SITE_PUBLIC_KEY"] = key[1]
+		return nil
+	})
+	// The database is empty: whoever comes first makes the schema.
+	for _, service := range []string{"projector", "projector", "api", "api", "poller"} {
+		d.start(t, service)
+	}
+	for _, p := range d.processes {
+		d.ready(t, p)
+	}
+	l := d.lab
+	d.run(t, "user", "create", "admin", "--superuser")
+	l.rest.token = strings.TrimSpace(d.run(t, "token", "create", "admin"))
+	_, secret, _ := strings.Cut(l.rest.token, ".")
+	l.secrets.plant(secret)
+	apis := []*rest{{base: d.url("api", 0), token: l.rest.token, secrets: &l.secrets}, {base: d.url("api", 1), token: l.rest.token, secrets: &l.secrets}}
+	l.rest = apis[0]
+	return apis
 }
 
 // current tells whether REST shows the wanted jobs as they are, and no others as active.
@@ -157,6 +164,7 @@ type deployment struct {
 	database  *url.URL
 	natsAddr  string
 	keyFile   string
+	extra     map[string][]string // environment of services beside that of docker-compose.yml
 	processes []*process
 }
 
@@ -255,6 +263,7 @@ func (d *deployment) start(t *testing.T, service string) {
 	for name, value := range d.environment(t, service) {
 		env = append(env, name+"="+d.local(t, p, name, value))
 	}
+	env = append(env, d.extra[service]...)
 	if service == "poller" {
 		env = append(env, "PROXOPS_POLLER_ALLOW_LOCAL_TARGETS=true") // the simulated clusters are on loopback
 	}

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,13 +90,6 @@ func syncTypes(v any) (any, []string) {
 		}
 	}
 	return out, nil
-}
-
-// typesOf are the types of a schedule.
-func typesOf(o *resource.Record) (names []string) {
-	raw, _ := o.Get("types").(json.RawMessage)
-	_ = json.Unmarshal(raw, &names) // checked when it was read
-	return names
 }
 
 func calendarEvent(s string) (value, wrong string) {

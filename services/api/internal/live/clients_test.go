@@ -18,6 +18,7 @@ import (
 
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/localnats"
+	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -211,7 +212,15 @@ func TestStreamsEndWithTheServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.open(w.options(w.join(localnats.API)))
+	w.publish(1, Routine, "created", 1)
+	w.eventually("hub", func() error { return s.knows(1) })
 	c := s.connect(t, "")
+	for range 5 {
+		s.connect(t, "")
+	}
+	if n := w.consumers(); n != 1 {
+		t.Errorf("six clients have %d consumers", n)
+	}
 	begin := time.Now()
 	s.stop()
 	if err := c.ended(); err != nil {
@@ -223,6 +232,18 @@ func TestStreamsEndWithTheServer(t *testing.T) {
 	if err := s.clients(0); err != nil {
 		t.Error(err)
 	}
+	if n := w.consumers(); n != 0 {
+		t.Errorf("%d consumers are left behind", n)
+	}
+}
+
+func (w *world) consumers() int {
+	w.t.Helper()
+	stream, err := w.bus.JetStream().Stream(w.t.Context(), subjects.StreamEvents)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return stream.CachedInfo().State.Consumers
 }
 
 func TestThereAreNotTooManyClients(t *testing.T) {

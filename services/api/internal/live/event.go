@@ -6,13 +6,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/proxops/proxops/proto-events/subjects"
 )
 
-// Kinds of objects that events are about, as events spell them.
+// Kinds of objects that events are about, as subjects spell them.
 const (
 	Routine     = "backup_routine"
 	Replication = "replication"
-	Sync        = "sync"
+	Sync        = subjects.KindSync
 )
 
 // names are the events of each kind.

@@ -7,7 +7,7 @@ import (
 	"github.com/proxops/proxops/services/api/internal/store"
 )
 
-// What frames of a job carry.
+// What frames of a job carry. A part is as it stands among the results of the job in REST.
 type (
 	logLine struct {
 		Timestamp *string `json:"timestamp"`
@@ -23,17 +23,20 @@ type (
 		Skipped     int64 `json:"skipped"`
 	}
 	partData struct {
-		EndpointID       int32  `json:"endpoint_id"`
-		EndpointName     string `json:"endpoint_name"`
-		Type             string `json:"type"`
-		Status           string `json:"status"`
-		Counts           counts `json:"counts"`
-		Requests         int32  `json:"requests"`
-		DurationMS       int64  `json:"duration_ms"`
-		ErrorKind        string `json:"error_kind"`
-		Error            string `json:"error"`
-		Remedy           string `json:"remedy"`
-		MissingPrivilege string `json:"missing_privilege"`
+		EndpointID   int32  `json:"endpoint_id"`
+		EndpointName string `json:"endpoint_name"`
+		Type         string `json:"type"`
+		Status       string `json:"status"`
+		counts
+		Requests         int32   `json:"requests"`
+		DurationMS       int64   `json:"duration_ms"`
+		ErrorKind        string  `json:"error_kind"`
+		Error            string  `json:"error"`
+		Remedy           string  `json:"remedy"`
+		MissingPrivilege string  `json:"missing_privilege"`
+		Attempts         int16   `json:"attempts"`
+		Started          *string `json:"started"`
+		Completed        *string `json:"completed"`
 	}
 	jobData struct {
 		ID        int32   `json:"id"`
@@ -70,8 +73,9 @@ func (r *reading) jobFrame() []byte {
 
 func partFrame(p store.LivePartsRow) []byte {
 	return frame("part", "", partData{
-		EndpointID: p.EndpointID, EndpointName: p.EndpointName, Type: syncjob.TypeOf(p.Kind), Status: p.Status, Counts: countsOf(p), Requests: p.Requests,
+		EndpointID: p.EndpointID, EndpointName: p.EndpointName, Type: syncjob.TypeOf(p.Kind), Status: p.Status, counts: countsOf(p), Requests: p.Requests,
 		DurationMS: p.DurationMs, ErrorKind: p.ErrorKind, Error: p.ErrorText, Remedy: p.Remedy, MissingPrivilege: p.MissingPrivilege,
+		Attempts: p.Attempts, Started: stamp(p.Started), Completed: stamp(p.Completed),
 	})
 }
 

@@ -43,8 +43,8 @@ func part(endpoint int, name, rest string) got {
 	return got{event: "part", data: fmt.Sprintf(`{"endpoint_id":%d,"endpoint_name":%q,"type":"backup-routines",%s}`, endpoint, name, rest)}
 }
 
-const waiting = `"status":"pending","counts":{"created":0,"updated":0,"unchanged":0,"stale":0,"reactivated":0,"skipped":0},"requests":0,"duration_ms":0,` +
-	`"error_kind":"","error":"","remedy":"","missing_privilege":""`
+const waiting = `"status":"pending","created":0,"updated":0,"unchanged":0,"stale":0,"reactivated":0,"skipped":0,"requests":0,"duration_ms":0,` +
+	`"error_kind":"","error":"","remedy":"","missing_privilege":"","attempts":0,"started":null,"completed":null`
 
 func (c *client) wantEvents(want ...got) {
 	c.t.Helper()
@@ -79,19 +79,19 @@ func TestAJobIsWatchedToItsEnd(t *testing.T) {
 		got{event: "job", data: `{"id":1,"status":"running","started":"2026-11-21T19:41:00Z","completed":null,"error":"","counts":{"created":0,"updated":0,"unchanged":0,"stale":0,"reactivated":0,"skipped":0},"done":0,"total":2}`},
 		logged(2, "begins"),
 	)
-	w.exec(`UPDATE job_parts SET status = 'completed', created = 3, unchanged = 4, requests = 5, duration = '1.25 seconds' WHERE endpoint_id = 7`)
+	w.exec(`UPDATE job_parts SET status = 'completed', created = 3, unchanged = 4, requests = 5, duration = '1.25 seconds', attempts = 1, started = '2026-11-21T19:41:00.5Z' WHERE endpoint_id = 7`)
 	w.hint()
 	c.wantEvents(
 		got{event: "job", data: `{"id":1,"status":"running","started":"2026-11-21T19:41:00Z","completed":null,"error":"","counts":{"created":3,"updated":0,"unchanged":4,"stale":0,"reactivated":0,"skipped":0},"done":1,"total":2}`},
-		part(7, "lab", `"status":"completed","counts":{"created":3,"updated":0,"unchanged":4,"stale":0,"reactivated":0,"skipped":0},"requests":5,"duration_ms":1250,"error_kind":"","error":"","remedy":"","missing_privilege":""`),
+		part(7, "lab", `"status":"completed","created":3,"updated":0,"unchanged":4,"stale":0,"reactivated":0,"skipped":0,"requests":5,"duration_ms":1250,"error_kind":"","error":"","remedy":"","missing_privilege":"","attempts":1,"started":"2026-11-21T19:41:00.500000Z","completed":null`),
 	)
-	w.exec(`UPDATE job_parts SET status = 'partial', error_kind = 'permission', error_text = 'hidden', remedy = 'grant it', missing_privilege = 'Sys.Audit', completed = now() WHERE endpoint_id = 8`)
+	w.exec(`UPDATE job_parts SET status = 'partial', error_kind = 'permission', error_text = 'hidden', remedy = 'grant it', missing_privilege = 'Sys.Audit', completed = '2026-11-21T19:42:00Z' WHERE endpoint_id = 8`)
 	w.exec(`UPDATE jobs SET status = 'failed', error = 'one part failed', completed = '2026-11-21T19:42:00Z'`)
 	w.line("failed")
 	w.hint()
 	final := []got{
 		{event: "job", data: `{"id":1,"status":"failed","started":"2026-11-21T19:41:00Z","completed":"2026-11-21T19:42:00Z","error":"one part failed","counts":{"created":3,"updated":0,"unchanged":4,"stale":0,"reactivated":0,"skipped":0},"done":2,"total":2}`},
-		part(8, "prod", `"status":"partial","counts":{"created":0,"updated":0,"unchanged":0,"stale":0,"reactivated":0,"skipped":0},"requests":0,"duration_ms":0,"error_kind":"permission","error":"hidden","remedy":"grant it","missing_privilege":"Sys.Audit"`),
+		part(8, "prod", `"status":"partial","created":0,"updated":0,"unchanged":0,"stale":0,"reactivated":0,"skipped":0,"requests":0,"duration_ms":0,"error_kind":"permission","error":"hidden","remedy":"grant it","missing_privilege":"Sys.Audit","attempts":0,"started":null,"completed":"2026-11-21T19:42:00Z"`),
 		logged(3, "failed"),
 		{event: "end", data: `{"id":1,"status":"failed"}`},
 	}

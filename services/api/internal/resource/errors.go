@@ -53,6 +53,17 @@ func (e *Errors) addText(field, text string) {
 // Join adds what is wrong according to other.
 func (e *Errors) Join(other Errors) { e.list = append(e.list, other.list...) }
 
+// Renamed returns the same errors of fields that have other names elsewhere.
+func (e Errors) Renamed(names map[string]string) Errors {
+	out := Errors{bare: e.bare, list: slices.Clone(e.list)}
+	for i := range out.list {
+		if name, ok := names[out.list[i].field]; ok {
+			out.list[i].field = name
+		}
+	}
+	return out
+}
+
 // has says that something is wrong with a field.
 func (e *Errors) has(field string) bool {
 	return slices.ContainsFunc(e.list, func(f fieldErrors) bool { return f.field == field })

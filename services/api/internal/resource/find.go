@@ -224,9 +224,9 @@ func (in *input) settle(l *lookup) {
 	case len(ids) == 0 && l.attrs == nil:
 		in.errors.Add(l.field.Name, fmt.Sprintf("Related object not found using the provided numeric ID: %d", l.id))
 	case len(ids) == 0:
-		in.errors.Add(l.field.Name, "Related object not found using the provided attributes: "+pythonRepr(flatten("", l.attrs)))
+		in.errors.Add(l.field.Name, "Related object not found using the provided attributes: "+PythonRepr(flatten("", l.attrs)))
 	default:
-		in.errors.Add(l.field.Name, "Multiple objects match the provided attributes: "+pythonRepr(flatten("", l.attrs)))
+		in.errors.Add(l.field.Name, "Multiple objects match the provided attributes: "+PythonRepr(flatten("", l.attrs)))
 	}
 }
 

@@ -82,6 +82,16 @@ func (k Integer) read(_ *input, _ *Field, v any) (any, []string) {
 	return n, nil
 }
 
+// ReadInt reads a number that belongs to no object, with the messages of a field that is not null.
+func (k Integer) ReadInt(v any) (n int64, wrong []string) {
+	if v == nil {
+		return 0, []string{"This field may not be null."}
+	}
+	value, wrong := k.read(nil, nil, v)
+	n, _ = value.(int64)
+	return n, wrong
+}
+
 func (Integer) filters(f *Field, add func(string, filter)) {
 	numberLookups(f, "bigint", wholeNumber, "Enter a whole number.", add)
 }

@@ -14,11 +14,11 @@ func PythonString(v any) string {
 	if s, ok := v.(string); ok {
 		return s
 	}
-	return pythonRepr(v)
+	return PythonRepr(v)
 }
 
-// pythonRepr is repr() of a decoded JSON value. Python keeps the order of keys, which is lost here: they are sorted.
-func pythonRepr(v any) string {
+// PythonRepr is repr() of a decoded JSON value. Python keeps the order of keys, which is lost here: they are sorted.
+func PythonRepr(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "None"
@@ -34,7 +34,7 @@ func pythonRepr(v any) string {
 	case []any:
 		parts := make([]string, len(v))
 		for i, e := range v {
-			parts[i] = pythonRepr(e)
+			parts[i] = PythonRepr(e)
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case map[string]any:
@@ -44,7 +44,7 @@ func pythonRepr(v any) string {
 		}
 		slices.Sort(keys)
 		for i, k := range keys {
-			keys[i] = pythonQuote(k) + ": " + pythonRepr(v[k])
+			keys[i] = pythonQuote(k) + ": " + PythonRepr(v[k])
 		}
 		return "{" + strings.Join(keys, ", ") + "}"
 	}

@@ -127,5 +127,5 @@ func (d *demand) operand(kind Kind, v any) (string, error) {
 }
 
 func notUsable(v any) error {
-	return unusablef("The value %s cannot be compared with it", pythonRepr(v))
+	return unusablef("The value %s cannot be compared with it", PythonRepr(v))
 }

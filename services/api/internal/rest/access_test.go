@@ -7,7 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/services/api/internal/auth"
+	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/store"
 	"github.com/proxops/proxops/services/api/internal/wire"
 )
 
@@ -95,7 +100,47 @@ func TestConstraintsOfPermissionsNarrowWhatIsSeen(t *testing.T) {
 		if !slices.Equal(got, want) || !strings.HasPrefix(a.body, fmt.Sprintf(`{"count":%d,`, len(want))) {
 			t.Errorf("%s: got %v, want %v: %s", constraints, got, want, a.body)
 		}
+		if got := w.changesSeen(user); !slices.Equal(got, want) {
+			t.Errorf("%s: changes of %v are seen, want %v", constraints, got, want)
+		}
 	}
+}
+
+// changesSeen returns the routines whose last change a user may see.
+func (s *server) changesSeen(user int32) []int {
+	s.t.Helper()
+	grants, err := auth.LoadGrants(s.t.Context(), store.New(s.pool), user)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	rows, err := s.pool.Query(s.t.Context(), "SELECT max(id), object_id FROM changes WHERE object_type_id = 1 GROUP BY object_id ORDER BY object_id")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	type last struct {
+		Change int64
+		Object int
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[last])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ids := make([]int64, len(all))
+	for i, l := range all {
+		ids[i] = l.Change
+	}
+	actor := resource.Actor{Access: &auth.Principal{UserID: user, Grants: grants}}
+	seen, err := s.api.Store.Visible(s.t.Context(), actor, s.api.Store.Set.All[:2], ids)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	out := []int{}
+	for _, l := range all {
+		if seen[l.Change] {
+			out = append(out, l.Object)
+		}
+	}
+	return out
 }
 
 func idIs(id int, of []int) []int {

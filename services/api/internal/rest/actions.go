@@ -34,7 +34,7 @@ type permission struct {
 
 // actions returns what can be done to objects of resources beside reading and writing them.
 func (a *API) actions() []action {
-	return []action{a.syncEndpointAction(), a.cancelAction(), a.testAction(), a.acceptAction()}
+	return []action{a.syncEndpointAction(), a.cancelAction(), a.watchAction(), a.testAction(), a.acceptAction(), a.runScheduleAction()}
 }
 
 // paths are where an action is found, as the router and the OpenAPI document write them but for the id.

@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"maps"
+
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/proxops/proxops/services/api/internal/openapi"
@@ -52,10 +54,12 @@ func serviceSchemas() openapi3.Schemas {
 		plugin.WithProperty(name, openapi3.NewStringSchema())
 		plugin.Required = append(plugin.Required, name)
 	}
-	return openapi3.Schemas{
+	out := openapi3.Schemas{
 		"Links": links.NewRef(), "Status": status.NewRef(), "Plugin": plugin.NewRef(), "TokenProvisionRequest": provisionRequest().NewRef(),
 		"SyncRequest": syncRequest(true).NewRef(), "EndpointSyncRequest": syncRequest(false).NewRef(), "JobCancelled": jobCancelledSchema().NewRef(),
 	}
+	maps.Copy(out, scheduleSchemas())
+	return out
 }
 
 var provisionDoc = map[string]*openapi.Operation{"POST": {

@@ -52,3 +52,8 @@ func jobCancelledSchema() *openapi3.Schema {
 	s.Required = []string{"ok", "job_id", "status", "detail"}
 	return s
 }
+
+var runScheduleDoc = &openapi.Operation{
+	Description: "Begin a job of the schedule now, outside of its times. Those stay as they are.",
+	Answer:      openapi.Ref("Job"), Status: 202, Headers: []string{"Location"}, Errors: []int{400},
+}

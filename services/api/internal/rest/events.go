@@ -60,9 +60,13 @@ func (a *API) eventsRoute() *route {
 		if err != nil {
 			return response{}, err
 		}
+		if names := q.unknown(func(name string) bool { return slices.Contains(eventParameters, name) }); names != "" {
+			q.w.Header().Set(ignoredHeader, names)
+		}
 		return a.stream(q, func() (func(http.ResponseWriter), error) {
 			return a.Live.Events(ctx, live.Listener{Filter: filter, After: after, Viewer: a.eventViewer(q, resources), Renew: func(ctx context.Context) (live.Viewer, error) {
-				if err := a.recognise(ctx, q, rt); err != nil {
+				defer q.forget()
+				if err := a.renew(ctx, q, rt); err != nil {
 					return nil, err
 				}
 				return a.eventViewer(q, resources), nil
@@ -81,58 +85,81 @@ func (a *API) stream(q *request, open func() (func(http.ResponseWriter), error))
 	if q.method == http.MethodHead {
 		return answer, nil
 	}
+	defer q.forget()
 	send, err := open()
 	answer.send = func(w http.ResponseWriter) error { send(w); return nil }
 	return answer, err
 }
 
+// forget lets go of who asks, whose permissions are much to keep until it is asked again.
+func (q *request) forget() { q.who = nil }
+
 // eventViewer is somebody before the events.
 type eventViewer struct {
 	api       *API
-	actor     resource.Actor
 	whole     map[string]bool // kinds of which they may see all
-	narrowed  []*resource.Resource
-	kinds     map[string]bool // of those
-	principal string          // names them and what they may see of those
+	parts     map[string]bool // kinds of which they may see a part,
+	resources []*resource.Resource
+	scopes    scopes
+	key       string // the same for all who may see those parts
+}
+
+// scopes is the access of somebody to a few resources. All of their permissions would be much to keep as long as they listen.
+type scopes map[*resource.Resource]resource.Scope
+
+// Scope implements resource.Access.
+func (s scopes) Scope(r *resource.Resource, action resource.Action) (scope resource.Scope, ok bool) {
+	scope, ok = s[r]
+	return scope, ok && action == resource.View
 }
 
 func (a *API) eventViewer(q *request, resources map[string]*resource.Resource) *eventViewer {
-	v := &eventViewer{api: a, actor: q.actor(), whole: map[string]bool{}, kinds: map[string]bool{}, principal: fmt.Sprint(q.who.UserID)}
+	v := &eventViewer{api: a, key: fmt.Sprint(q.who.UserID)}
 	for _, k := range eventKinds {
 		r := resources[k.kind]
 		if r == nil {
 			continue
 		}
-		scope, err := v.actor.Scope(r, resource.View)
+		scope, err := q.actor().Scope(r, resource.View)
 		switch {
 		case err != nil:
 		case scope.All:
-			v.whole[k.kind] = true
+			v.whole = with(v.whole, k.kind, true)
 		default:
-			v.narrowed, v.kinds[k.kind] = append(v.narrowed, r), true
-			v.principal += k.kind + string(resource.Marshal(scope.Any))
+			v.parts, v.scopes = with(v.parts, k.kind, true), with(v.scopes, r, scope)
+			v.resources = append(v.resources, r)
+			v.key += " " + k.kind + string(resource.Marshal(scope.Any))
 		}
 	}
 	return v
+}
+
+// with adds to a map, which may be nil.
+func with[M ~map[K]V, K comparable, V any](m M, k K, v V) M {
+	if m == nil {
+		m = M{}
+	}
+	m[k] = v
+	return m
 }
 
 // See implements live.Viewer. It takes one statement at most, and none for what may be seen as a whole.
 func (v *eventViewer) See(ctx context.Context, events []*live.Event) ([]*live.Event, error) {
 	var asked []int64
 	for _, e := range events {
-		if v.kinds[e.Kind] {
+		if v.parts[e.Kind] {
 			asked = append(asked, e.Change)
 		}
 	}
 	var seen map[int64]bool
 	if asked != nil {
 		var err error
-		seen, err = v.api.Live.Judge(ctx, v.principal, asked, func(ctx context.Context, changes []int64) (map[int64]bool, error) {
-			return v.api.Store.Visible(ctx, v.actor, v.narrowed, changes)
+		seen, err = v.api.Live.Judge(ctx, v.key, asked, func(ctx context.Context, changes []int64) (map[int64]bool, error) {
+			return v.api.Store.Visible(ctx, resource.Actor{Access: v.scopes}, v.resources, changes)
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	return slices.DeleteFunc(events, func(e *live.Event) bool { return !v.whole[e.Kind] && !(v.kinds[e.Kind] && seen[e.Change]) }), nil
+	return slices.DeleteFunc(events, func(e *live.Event) bool { return !v.whole[e.Kind] && !seen[e.Change] }), nil
 }

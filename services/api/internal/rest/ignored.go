@@ -7,7 +7,7 @@ import (
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
-// ignoredHeader names the query parameters of a list request that had no effect, as nothing of that name is known.
+// ignoredHeader names the query parameters of a request for a list, or for events, that had no effect, as nothing of that name is known.
 const ignoredHeader = "X-Ignored-Parameters"
 
 const (
@@ -21,13 +21,17 @@ var listParameters = []string{"limit", "offset", "start", "ordering", "q", "brie
 // ignored returns the value of the header for a list request: names in alphabetical order, "..." at the end if there are more. custom has the
 // filters by custom fields.
 func (q *request) ignored(r *resource.Resource, custom map[string]bool) string {
+	return q.unknown(func(name string) bool {
+		asked, include := strings.CutPrefix(name, includePrefix)
+		return include && slices.Contains(q.lean, asked) || slices.Contains(listParameters, name) || r.Filtered(name) || custom[name]
+	})
+}
+
+// unknown is that of any request, by what its route knows.
+func (q *request) unknown(known func(name string) bool) string {
 	var names []string
 	for name := range q.params {
-		asked, include := strings.CutPrefix(name, includePrefix)
-		if include && slices.Contains(q.lean, asked) {
-			continue
-		}
-		if name != "" && !slices.Contains(listParameters, name) && !r.Filtered(name) && !custom[name] {
+		if name != "" && !known(name) {
 			names = append(names, printable(name))
 		}
 	}

@@ -20,6 +20,9 @@ var kindNames = map[string]string{
 	live.Routine: live.Routine, "backup-routines": live.Routine, live.Replication: live.Replication, "replications": live.Replication, live.Sync: live.Sync,
 }
 
+// eventParameters are what a request for events may have.
+var eventParameters = []string{"endpoint", "kind", "type", "object_id", afterParam, "format"}
+
 // listening reads which events a client wants, and from where on.
 func (q *request) listening() (f live.Filter, after *uint64, err error) {
 	var wrong resource.Errors

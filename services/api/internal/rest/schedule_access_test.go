@@ -61,7 +61,9 @@ func TestSchedulesReachTheEndpointsThatTheirWriterMayView(t *testing.T) {
 		return w.ask(method, path, body, "Authorization", token)
 	}
 	const nameThem = `{"endpoints":["Name the endpoints: you may not see all of them."]}`
-	unknown := func(id int) string { return fmt.Sprintf(`{"endpoints":["Invalid pk \"%d\" - object does not exist."]}`, id) }
+	unknown := func(id int) string {
+		return fmt.Sprintf(`{"endpoints":["Invalid pk \"%d\" - object does not exist."]}`, id)
+	}
 	ask("POST", schedulesPath, object{"name": "x", "interval": 60}).want(t, 400, nameThem)
 	ask("POST", schedulesPath, object{"name": "x", "interval": 60, "endpoints": []int{w.lab}}).want(t, 400, unknown(w.lab))
 	w.grant(user, change.ProxmoxEndpoint, "view", fmt.Sprintf(`{"id": %d}`, w.lab))

@@ -19,6 +19,7 @@ func (a *API) services() map[string]*route {
 		"/api/plugins/installed-plugins/": a.pluginsRoute(),
 		syncPath:                          a.syncRoute(),
 		eventsPath:                        a.eventsRoute(),
+		schedulePath:                      a.scheduleRoute(),
 		schemaPath:                        a.schemaRoute(),
 		schemaPath + "swagger-ui/":        a.pageRoute("swagger-ui"),
 		schemaPath + "redoc/":             a.pageRoute("redoc"),

@@ -62,13 +62,23 @@ func (a *API) syncEndpointAction() action {
 	}
 }
 
-// startSync makes a job of what somebody wants and answers with it. Choose returns the endpoints, none for all that are enabled, or what is wrong with
-// the request.
-func (a *API) startSync(ctx context.Context, q *request, want wantedSync, choose func(context.Context, pgx.Tx, *request, wantedSync) ([]target, error)) (response, error) {
+// startSync makes a job of what somebody wants and answers with it.
+func (a *API) startSync(ctx context.Context, q *request, want wantedSync, choose chooser) (response, error) {
+	id, err := a.makeJob(ctx, q, want, choose)
+	if err != nil {
+		return response{}, err
+	}
+	return a.answerJob(ctx, q, id)
+}
+
+// chooser returns the endpoints of a job, none for all that are enabled, or what is wrong with the request.
+type chooser func(context.Context, pgx.Tx, *request, wantedSync) ([]target, error)
+
+// makeJob makes a job of what somebody wants, and returns its id.
+func (a *API) makeJob(ctx context.Context, q *request, want wantedSync, choose chooser) (id int32, err error) {
 	jobs := a.Store.Set.Get(catalog.Jobs)
 	actor := q.actor()
-	var id int32
-	err := postgres.InTx(ctx, a.Store.Pool, func(tx pgx.Tx) error {
+	err = postgres.InTx(ctx, a.Store.Pool, func(tx pgx.Tx) error {
 		chosen, err := choose(ctx, tx, q, want)
 		if err != nil {
 			return err
@@ -96,9 +106,15 @@ func (a *API) startSync(ctx context.Context, q *request, want wantedSync, choose
 		return jobs.Recheck(ctx, tx, actor, resource.Add, int64(id))
 	})
 	if err != nil {
-		return response{}, fmt.Errorf("start a sync: %w", err)
+		return 0, fmt.Errorf("start a sync: %w", err)
 	}
 	a.jobsChanged(ctx)
+	return id, nil
+}
+
+// answerJob answers with a job that was just made.
+func (a *API) answerJob(ctx context.Context, q *request, id int32) (response, error) {
+	jobs := a.Store.Set.Get(catalog.Jobs)
 	// Who may make a job may see what they made.
 	o, err := a.Store.Get(ctx, jobs, resource.Actor{Access: resource.Everything}, q.at, int64(id), selection(q))
 	if err != nil {

@@ -30,7 +30,7 @@ func (q *request) readSync(further string) (want wantedSync, err error) {
 		keys = append(keys, further, further+"s")
 	}
 	if form, is := body.(resource.FormData); is {
-		body = ofForm(form)
+		body = ofForm(form, "types", "endpoints")
 	}
 	object, isObject := body.(map[string]any)
 	if !isObject {
@@ -99,11 +99,11 @@ func several(object map[string]any, key string, wrong *resource.Errors) (items [
 }
 
 // ofForm makes of a form what JSON would say: lists of the keys that take lists.
-func ofForm(form resource.FormData) map[string]any {
+func ofForm(form resource.FormData, lists ...string) map[string]any {
 	object := map[string]any{}
 	for name, texts := range form {
 		object[name] = resource.Last(texts)
-		if name == "types" || name == "endpoints" {
+		if slices.Contains(lists, name) {
 			var list []any
 			for _, text := range texts {
 				list = append(list, text)

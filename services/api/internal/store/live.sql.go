@@ -73,7 +73,7 @@ func (q *Queries) LiveLog(ctx context.Context, jobID int32, after int64, upto in
 
 const liveParts = `-- name: LiveParts :many
 SELECT endpoint_id, endpoint_name, kind, status, created, updated, unchanged, stale, reactivated, skipped, requests,
-       (extract(epoch FROM duration) * 1000)::bigint AS duration_ms, error_kind, error_text, remedy, missing_privilege
+       round(extract(epoch FROM duration) * 1000)::bigint AS duration_ms, error_kind, error_text, remedy, missing_privilege, attempts, started, completed
 FROM job_parts
 WHERE job_id = $1
 ORDER BY endpoint_name, endpoint_id, array_position(ARRAY['backup_routine', 'replication', 'inventory'], kind)
@@ -96,6 +96,9 @@ type LivePartsRow struct {
 	ErrorText        string
 	Remedy           string
 	MissingPrivilege string
+	Attempts         int16
+	Started          *time.Time
+	Completed        *time.Time
 }
 
 func (q *Queries) LiveParts(ctx context.Context, jobID int32) ([]LivePartsRow, error) {
@@ -124,6 +127,9 @@ func (q *Queries) LiveParts(ctx context.Context, jobID int32) ([]LivePartsRow, e
 			&i.ErrorText,
 			&i.Remedy,
 			&i.MissingPrivilege,
+			&i.Attempts,
+			&i.Started,
+			&i.Completed,
 		); err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/proxops/proxops/libs/bus"
 	"github.com/proxops/proxops/libs/fault"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
+	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/poller/internal/pve"
 )
 
@@ -84,7 +85,7 @@ func (p *Prober) Probe(ctx context.Context, in *proxopsv1.ProbeRequest) *proxops
 	reply.Poller, reply.Duration = p.name, durationpb.New(time.Since(start))
 	wrong := ""
 	if e := reply.GetError(); e != nil {
-		wrong = strings.ToLower(strings.TrimPrefix(e.GetKind().String(), "ERROR_KIND_"))
+		wrong = subjects.ErrorToken(e.GetKind())
 	}
 	p.probes.WithLabelValues(wrong).Inc()
 	p.log.InfoContext(ctx, "connection tried", "endpoint", in.GetEndpointId(), "name", in.GetTarget().GetName(), "address", reply.GetAddress(),

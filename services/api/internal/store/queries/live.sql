@@ -8,7 +8,7 @@ SELECT id, status, started, completed, error FROM jobs WHERE id = @id;
 
 -- name: LiveParts :many
 SELECT endpoint_id, endpoint_name, kind, status, created, updated, unchanged, stale, reactivated, skipped, requests,
-       (extract(epoch FROM duration) * 1000)::bigint AS duration_ms, error_kind, error_text, remedy, missing_privilege
+       round(extract(epoch FROM duration) * 1000)::bigint AS duration_ms, error_kind, error_text, remedy, missing_privilege, attempts, started, completed
 FROM job_parts
 WHERE job_id = @job_id
 ORDER BY endpoint_name, endpoint_id, array_position(ARRAY['backup_routine', 'replication', 'inventory'], kind);
