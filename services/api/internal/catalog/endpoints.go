@@ -44,6 +44,11 @@ func endpoints(o Options) *resource.Resource {
 			{Name: "time_zone", Kind: resource.Char{Max: 64, Clean: timeZone}, Blank: true, Help: "Of the cluster's schedules; empty: as the cluster says"},
 			{Name: "site", Kind: resource.Char{Max: 63, Clean: siteName}, Default: subjects.DefaultSite, Help: "Whose pollers read it"},
 			{Name: "has_credentials", Kind: resource.Boolean{}, Expr: "({t}.sealed_credentials IS NOT NULL)"},
+			{
+				Name: "sync_status", Kind: resource.Choice{Choices: SyncStatuses}, Expr: syncStatus,
+				Help: "How reading goes: as for the kind that fares worst; never: some kind was not read yet; disabled: whatever its kinds say",
+			},
+			{Name: "data_age", Kind: resource.Integer{}, Expr: dataAge, Null: true, Help: "Seconds since backup routines and replications were both read completely; null: never"},
 			{Name: "sync_state", Kind: resource.JSON{Form: resource.VerbatimJSON}, Expr: syncState},
 		}, trailing()),
 		Brief:    named,
@@ -61,6 +66,25 @@ func pollInterval(seconds int64) (wrong string) {
 	}
 	return ""
 }
+
+// SyncStatuses are how reading an endpoint goes as a whole, the worst first.
+var SyncStatuses = []resource.Option{
+	{Value: "failing", Label: "Failing"}, {Value: "partial", Label: "Partial"}, {Value: "never", Label: "Never"}, {Value: "ok", Label: "OK"}, {Value: "disabled", Label: "Disabled"},
+}
+
+// syncStatus is one of SyncStatuses.
+var syncStatus = func() string {
+	has := func(status string) string {
+		return "EXISTS (SELECT FROM sync_states s WHERE s.endpoint_id = {t}.id AND s.status = '" + status + "')"
+	}
+	read := "(SELECT count(*) FROM sync_states s WHERE s.endpoint_id = {t}.id AND s.status <> 'never')"
+	return "CASE WHEN NOT {t}.enabled THEN 'disabled' WHEN " + has("failing") + " THEN 'failing' WHEN " + has("partial") + " THEN 'partial'" +
+		" WHEN " + read + " < 3 THEN 'never' ELSE 'ok' END"
+}()
+
+// dataAge is the age of the older of both kinds of jobs.
+const dataAge = "(SELECT CASE WHEN count(s.last_seen) = 2 THEN greatest(0, floor(extract(epoch FROM clock_timestamp() - min(s.last_seen))))::bigint END" +
+	" FROM sync_states s WHERE s.endpoint_id = {t}.id AND s.kind IN ('backup_routine', 'replication'))"
 
 // syncState is what is known about the readings of an endpoint. A kind that was never read has the status "never". When it will be read again is null
 // if that is only when somebody asks.

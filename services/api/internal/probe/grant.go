@@ -9,9 +9,9 @@ import (
 // auditor is the role of Proxmox VE that has every privilege to look and none to change.
 const auditor = "PVEAuditor"
 
-// grant returns the command that grants what is missing, "" if nothing is that a role to look grants. Privileges are written as "/vms/205 VM.Audit".
+// Grant returns the command that grants what is missing, "" if nothing is that a role to look grants. Privileges are written as "/vms/205 VM.Audit".
 // The user gets the role too: a token with separated privileges has those alone that its user has.
-func grant(username, token string, missing []string) string {
+func Grant(username, token string, missing []string) string {
 	var paths []string
 	for _, m := range missing {
 		if path, privilege, _ := strings.Cut(m, " "); strings.HasPrefix(path, "/") && strings.HasSuffix(privilege, ".Audit") {

@@ -19,7 +19,7 @@ func TestGrantNamesTheCommandForWhatIsMissing(t *testing.T) {
 		"not to look":                 {"proxops@pve", "reader", []string{"/ Sys.Modify", "nonsense", "/ "}, ""},
 		"what a shell would run":      {"a'; rm -rf /;'@pve", "$(x)", []string{"/vms/$(reboot) VM.Audit"}, `pveum acl modify '/vms/$(reboot)' --users 'a'\''; rm -rf /;'\''@pve' --tokens 'a'\''; rm -rf /;'\''@pve!$(x)' --roles PVEAuditor`},
 	} {
-		if got := grant(tc.user, tc.token, tc.missing); got != tc.want {
+		if got := Grant(tc.user, tc.token, tc.missing); got != tc.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, tc.want)
 		}
 	}

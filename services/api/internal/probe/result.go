@@ -70,7 +70,7 @@ func resultOf(endpoint int32, e store.EndpointConnectionRow, seen *proxopsv1.Pro
 		r.identify(endpoint, e, seen)
 	}
 	r.OK = r.Error == nil && len(r.MissingPrivileges) == 0
-	r.Grant = grant(e.Username, e.TokenName, append(list(seen.GetMissingPrivileges()), seen.GetError().GetMissingPrivilege()))
+	r.Grant = Grant(e.Username, e.TokenName, append(list(seen.GetMissingPrivileges()), seen.GetError().GetMissingPrivilege()))
 	return r
 }
 

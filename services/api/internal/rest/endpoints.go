@@ -6,7 +6,6 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/identity"
 	"github.com/proxops/proxops/services/api/internal/openapi"
@@ -66,7 +65,7 @@ func (a *API) acceptAction() action {
 }
 
 func (a *API) accept(ctx context.Context, q *request, id int64) (response, error) {
-	req := resource.Request{At: q.at, Actor: q.actor(), Partial: true, IfMatch: q.http.Header.Get("If-Match"), Select: selection(q)}
+	req := resource.Request{At: q.at, Actor: q.actor(), IfMatch: q.http.Header.Get("If-Match"), Select: selection(q)}
 	var wanted identity.Acceptance
 	body, err := moderate.read(q.w, q.http)
 	if err == nil {
@@ -79,19 +78,10 @@ func (a *API) accept(ctx context.Context, q *request, id int64) (response, error
 		}
 	}
 	req.BodyErr = err
-	var stopped []syncjob.Run
-	req.Act = func(ctx context.Context, w *resource.Write) (err error) {
-		stopped, err = wanted.Apply(ctx, w)
-		return err
-	}
-	o, err := a.Store.Update(ctx, a.Store.Set.Get(catalog.Endpoints), id, req)
+	o, err := identity.Accepter{Store: a.Store, RunsStopped: a.RunsStopped, JobsChanged: a.JobsChanged}.Accept(ctx, id, wanted, req)
 	if err != nil {
 		return response{}, err
 	}
-	if a.RunsStopped != nil {
-		a.RunsStopped(ctx, stopped)
-	}
-	a.jobsChanged(ctx)
 	return tagged(http.StatusOK, o), nil
 }
 

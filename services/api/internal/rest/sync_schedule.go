@@ -13,6 +13,7 @@ import (
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/syncs"
 )
 
 const schedulePath = syncPath + "schedule/"
@@ -49,12 +50,13 @@ func (a *API) schedule(ctx context.Context, q *request) (response, error) {
 	var answer scheduled
 	if want.at == nil && want.minutes == 0 {
 		answer.Message = "Sync job queued for immediate execution."
-		answer.JobID, err = a.makeJob(ctx, q, want.wantedSync, func(ctx context.Context, tx pgx.Tx, q *request, _ wantedSync) ([]target, error) {
-			if want.ids == nil {
-				return a.chosenEndpoints(ctx, tx, q, want.wantedSync)
+		choose := a.chosenEndpoints(q, want.wantedSync)
+		if want.ids != nil {
+			choose = func(ctx context.Context, tx pgx.Tx) ([]syncs.Target, error) {
+				return a.enabledEndpoints(ctx, tx, q.actor(), want.ids)
 			}
-			return a.enabledEndpoints(ctx, tx, q.actor(), want.ids)
-		})
+		}
+		answer.JobID, err = a.makeJob(ctx, q, want.wantedSync, choose)
 	} else {
 		answer, err = a.makeSchedule(ctx, q, want)
 	}
@@ -86,18 +88,18 @@ func ofSchedule(err error) error {
 }
 
 // enabledEndpoints returns the endpoints with these ids. Those that are disabled, or that the actor may not view, are as unknown as others.
-func (a *API) enabledEndpoints(ctx context.Context, tx pgx.Tx, actor resource.Actor, ids []int64) ([]target, error) {
+func (a *API) enabledEndpoints(ctx context.Context, tx pgx.Tx, actor resource.Actor, ids []int64) ([]syncs.Target, error) {
 	visible, everything, err := a.Store.Set.Get(catalog.Endpoints).Permitted(ctx, tx, actor, resource.View)
 	if err != nil {
 		return nil, err
 	}
-	found, err := targets(ctx, tx, "enabled AND id = ANY($1::bigint[]) AND ($2 OR id = ANY($3::bigint[]))", ids, everything, visible)
+	found, err := syncs.Targets(ctx, tx, "enabled AND id = ANY($1::bigint[]) AND ($2 OR id = ANY($3::bigint[]))", ids, everything, visible)
 	if err != nil {
 		return nil, err
 	}
 	missing := []any{}
 	for _, id := range ids {
-		if !slices.ContainsFunc(found, func(e target) bool { return int64(e.ID) == id }) {
+		if !slices.ContainsFunc(found, func(e syncs.Target) bool { return int64(e.ID) == id }) {
 			missing = append(missing, json.Number(strconv.FormatInt(id, 10)))
 		}
 	}

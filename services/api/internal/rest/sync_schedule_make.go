@@ -15,6 +15,7 @@ import (
 	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/syncs"
 )
 
 // maxTries is how often a name is looked for that somebody else may take meanwhile.
@@ -75,7 +76,7 @@ func (a *API) scheduleBody(ctx context.Context, actor resource.Actor, want wante
 		}
 		name := want.name
 		if name == "" {
-			name = nameOf(kinds, chosen)
+			name = syncs.NameOf(kinds, chosen)
 		}
 		body["name"], err = freeName(ctx, tx, name)
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/proxops/proxops/libs/change"
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -30,13 +31,25 @@ type sheet struct {
 }
 
 // panels are further parts of the page of an object, by resource.
-var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){}
+var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
+	catalog.Endpoints: endpointPanels,
+}
+
+// leads are parts that come before all others, by resource.
+var leads = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
+	catalog.Endpoints: endpointLeads,
+}
 
 // buttons are further actions on the page of an object, by resource.
-var buttons = map[string]func(p *page, s *sheet) templ.Component{}
+var buttons = map[string]func(p *page, s *sheet) templ.Component{
+	catalog.Endpoints:     endpointButtons,
+	catalog.SyncSchedules: scheduleButtons,
+}
 
 // moreTabs are further tabs of the pages of an object, by resource. Their pages are named in routes.
-var moreTabs = map[string][]tab{}
+var moreTabs = map[string][]tab{
+	"virtual-machines": {{"Proxbox", "proxbox/"}},
+}
 
 func (p *page) sheet(r *resource.Resource, o object, current string) *sheet {
 	s := &sheet{r: r, view: viewOf(r), o: o, current: current, mayEdit: p.may(r, resource.Change), mayCut: p.may(r, resource.Delete)}
@@ -64,17 +77,34 @@ func (w *Web) detail(r *resource.Resource) handler {
 		if err != nil {
 			return answer{}, err
 		}
+		if more := enrich[r.Name]; more != nil {
+			if err := more(ctx, p, []object{o}); err != nil {
+				return answer{}, err
+			}
+		}
 		s := p.sheet(r, o, "")
 		if s.custom, err = w.Store.CustomFields(ctx, r); err != nil {
 			return answer{}, fmt.Errorf("read custom fields for a page: %w", err)
 		}
-		var more []templ.Component
+		var lead, more []templ.Component
+		if make := leads[r.Name]; make != nil {
+			if lead, err = make(ctx, p, s); err != nil {
+				return answer{}, err
+			}
+		}
 		if make := panels[r.Name]; make != nil {
 			if more, err = make(ctx, p, s); err != nil {
 				return answer{}, err
 			}
 		}
-		return answer{title: s.o.name(), body: detailPage(p, s, more)}, nil
+		if find := related[r.Name]; find != nil {
+			refers, err := find(ctx, p, s)
+			if err != nil {
+				return answer{}, err
+			}
+			more = append(more, refers...)
+		}
+		return answer{title: s.o.name(), body: detailPage(p, s, lead, more)}, nil
 	}
 }
 

@@ -49,4 +49,9 @@ func flatten(v any) []string {
 	return out
 }
 
+// badChoice refuses a form that does not say what it must.
+func badChoice(text string) error {
+	return fault.Wrap(fault.Invalid, resource.Detail(text), "read the form")
+}
+
 func badForm(err error) error { return fault.Wrap(fault.Invalid, err, "read the form") }

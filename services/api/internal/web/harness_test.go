@@ -22,9 +22,12 @@ import (
 	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/catalog"
+	"github.com/proxops/proxops/services/api/internal/identity"
+	"github.com/proxops/proxops/services/api/internal/probe"
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/rest"
 	"github.com/proxops/proxops/services/api/internal/store"
+	"github.com/proxops/proxops/services/api/internal/syncs"
 	"github.com/proxops/proxops/services/api/internal/web"
 )
 
@@ -49,6 +52,20 @@ type server struct {
 	set  *resource.Set
 	ui   *web.Web
 	log  *bytes.Buffer
+
+	prober prober
+}
+
+// prober sees what a test wants, and remembers which endpoint was asked about.
+type prober struct {
+	sees  *probe.Result
+	err   error
+	asked []int32
+}
+
+func (p *prober) Probe(_ context.Context, endpoint int32) (*probe.Result, error) {
+	p.asked = append(p.asked, endpoint)
+	return p.sees, p.err
 }
 
 // person is somebody who is logged in, with a browser of their own.
@@ -89,6 +106,7 @@ func serve(t *testing.T) *person {
 	}
 	ui := &web.Web{
 		Store: api.Store, Queries: queries, Accounts: tokens, Sessions: sessions, Log: log, Version: "test", Client: api.Client, Origin: api.Origin,
+		Prober: &s.prober, Syncs: syncs.Starter{Store: api.Store, JobsChanged: nothing}, Identities: identity.Accepter{Store: api.Store, JobsChanged: nothing},
 	}
 	s.ui = ui
 	pages, answers := ui.Handler(), api.Handler()

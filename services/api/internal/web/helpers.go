@@ -15,3 +15,11 @@ func pageURL(path string, offset int) string {
 	}
 	return path + "?offset=" + strconv.Itoa(offset)
 }
+
+// counted is a number with what it counts.
+func counted(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return grouped(n) + " " + many
+}

@@ -69,7 +69,7 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 	query.Set("limit", strconv.Itoa(l.limit))
 	need := append([]string{"id", "url", "display"}, l.columns...)
 	for _, name := range l.columns {
-		need = append(need, needs[name]...)
+		need = append(append(need, needs[name]...), needs[r.Name+"."+name]...)
 	}
 	body, err := p.Store.List(ctx, r, p.actor(), p.at(), query, resource.Selection{Fields: need})
 	if wrong, ok := errors.AsType[resource.Errors](err); ok {
@@ -82,15 +82,23 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 			return nil, err
 		}
 		l.rows, l.count = found.list("results"), int(found.number("count"))
+		if more := enrich[r.Name]; more != nil {
+			if err := more(ctx, p, l.rows); err != nil {
+				return nil, err
+			}
+		}
 	}
 	l.offset, _ = strconv.Atoi(params.Get("offset"))
 	l.filters, l.active = p.filterControls(r, asked, l.wrong)
 	return l, nil
 }
 
-// needs are fields that the cells of columns look at besides their own.
+// needs are fields that the cells of columns look at besides their own, by the name of the column, or that of the resource and the column.
 var needs = map[string][]string{
 	"status": {"stale_since"}, "selection": {"selection_mode", "exclude", "pool"},
+	"verify_ssl": {"fingerprints", "ca_certificate"}, "sync_state": {"enabled"}, "data_age": {"sync_status"},
+	"jobs.duration": {"started", "completed"}, "sync-schedules.when": {"interval", "calendar", "first_run", "time_zone"},
+	"backup-routines.status": {"endpoint", "last_seen"}, "replications.status": {"endpoint", "last_seen"}, "object-changes.object_repr": {"changed_object", "changed_object_type", "changed_object_id", "action"},
 }
 
 // limit is the size of the page: what the address says, what the person likes, or the default.
@@ -109,7 +117,7 @@ func (p *page) limit(params url.Values) int {
 func (p *page) columnsOf(r *resource.Resource, v view) []string {
 	var out []string
 	for _, name := range p.prefs.Columns[r.Name] {
-		if slices.Contains(shownFields(r), name) {
+		if slices.Contains(columnNames(r), name) {
 			out = append(out, name)
 		}
 	}
@@ -134,7 +142,7 @@ func (w *Web) setPreferences(ctx context.Context, p *page) (answer, error) {
 	if p.http.PostForm.Has("reset") {
 		delete(p.prefs.Columns, r.Name)
 	} else if chosen := p.http.PostForm["columns"]; len(chosen) > 0 {
-		p.prefs.Columns[r.Name] = slices.DeleteFunc(chosen, func(name string) bool { return !slices.Contains(shownFields(r), name) })
+		p.prefs.Columns[r.Name] = slices.DeleteFunc(chosen, func(name string) bool { return !slices.Contains(columnNames(r), name) })
 	}
 	if n, err := strconv.Atoi(p.http.PostFormValue("page_size")); err == nil && slices.Contains(pageSizes, n) {
 		p.prefs.PageSize = n
@@ -209,7 +217,7 @@ func (l *listing) csv(whole bool) string {
 	v.Del("limit")
 	v.Set("export", "csv")
 	if !whole {
-		v.Set("fields", strings.Join(l.columns, ","))
+		v.Set("fields", strings.Join(slices.DeleteFunc(slices.Clone(l.columns), func(name string) bool { return l.r.Field(name) == nil }), ","))
 	}
 	return "/api/" + l.r.Path + "/?" + v.Encode()
 }

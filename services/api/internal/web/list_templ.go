@@ -1084,7 +1084,7 @@ func columnChooser(p *page, l *listing) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		for _, name := range shownFields(l.r) {
+		for _, name := range columnNames(l.r) {
 			if !slices.Contains(l.columns, name) {
 				templ_7745c5c3_Err = columnChoice(l, name, false).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
@@ -2148,6 +2148,12 @@ func listActions(p *page, l *listing) templ.Component {
 			templ_7745c5c3_Var106 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
+		if make := listButtons[l.r.Name]; make != nil {
+			templ_7745c5c3_Err = make(p, l).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
 		return nil
 	})
 }

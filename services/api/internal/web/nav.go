@@ -36,6 +36,8 @@ var menu = []section{
 		{title: "Virtual Machines", icon: "vm", resource: "virtual-machines", key: "v"},
 	}},
 	{"Operations", []link{
+		{title: "Sync Jobs", icon: "sync", resource: catalog.Jobs, key: "y"},
+		{title: "Sync Schedules", icon: "clock", resource: catalog.SyncSchedules, key: "h"},
 		{title: "Change Log", icon: "log", resource: "object-changes", key: "c"},
 		{title: "Journal", icon: "journal", resource: "journal-entries"},
 	}},

@@ -21,10 +21,12 @@ func (w *Web) routes(e *gin.Engine) {
 	e.GET("/", w.page(w.dashboard))
 	e.POST("/preferences/:resource/", w.page(w.setPreferences))
 	w.accountRoutes(e)
+	w.endpointRoutes(e)
+	w.syncRoutes(e)
 	for _, r := range w.Store.Set.All {
 		base := pathOf(r)
 		e.GET(base, w.page(w.list(r)))
-		e.GET(base+":id/", w.page(w.detail(r)))
+		e.GET(base+":id/", w.page(w.objectPage(r)))
 		if journaled(r) {
 			both(base+":id/journal/", w.page(w.journal(r)))
 		}
@@ -32,10 +34,11 @@ func (w *Web) routes(e *gin.Engine) {
 			continue
 		}
 		e.GET(base+":id/changelog/", w.page(w.changelog(r)))
-		both(base+"add/", w.page(w.add(r)))
+		add, edit := w.forms(r)
+		both(base+"add/", w.page(add))
 		both(base+"edit/", w.page(w.editMany(r)))
 		both(base+"delete/", w.page(w.removeMany(r)))
-		both(base+":id/edit/", w.page(w.edit(r)))
+		both(base+":id/edit/", w.page(edit))
 		both(base+":id/delete/", w.page(w.remove(r)))
 	}
 }

@@ -154,7 +154,7 @@ func tone(value string) string {
 var tones = map[string]string{
 	"active": "good", "ok": "good", "completed": "good", "success": "good", "create": "good", "enabled": "good", "running": "busy", "pending": "busy", "scheduled": "busy",
 	"stale": "bad", "failing": "bad", "failed": "bad", "errored": "bad", "delete": "bad", "danger": "bad", "offline": "bad", "cancelled": "warn", "partial": "warn", "warning": "warn",
-	"never": "neutral", "update": "info", "info": "info",
+	"never": "neutral", "disabled": "neutral", "update": "info", "info": "info", "error": "bad", "debug": "neutral",
 }
 
 // marks say the tone to those who do not see the colour.
@@ -193,13 +193,13 @@ func middle(text string) string {
 	return string(runes[:maxWord/2-1]) + "…" + string(runes[len(runes)-maxWord/2+1:])
 }
 
-// named are numbers that are names of something, which nobody adds or compares.
-var named = []string{"id", "vmid", "guest", "jobnum", "node_id", "changed_object_id", "assigned_object_id", "related_object_id", "version", "pepper_id"}
+// nominal are numbers that are names of something, which nobody adds or compares.
+var nominal = []string{"id", "vmid", "guest", "jobnum", "node_id", "changed_object_id", "assigned_object_id", "related_object_id", "version", "pepper_id"}
 
 // measured says whether a field is a number that is more or less than others, which stands on the right of its column.
 func measured(r *resource.Resource, name string) bool {
 	f := r.Field(name)
-	if f == nil || slices.Contains(named, name) {
+	if f == nil || slices.Contains(nominal, name) {
 		return false
 	}
 	switch f.Kind.(type) {
@@ -207,4 +207,12 @@ func measured(r *resource.Resource, name string) bool {
 		return true
 	}
 	return false
+}
+
+// seconds is a time of the day to the second, in UTC until the browser knows better.
+func seconds(at string) string {
+	if t, ok := parseMoment(at); ok {
+		return t.Format("2006-01-02 15:04:05")
+	}
+	return at
 }

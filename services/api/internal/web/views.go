@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -51,7 +52,14 @@ var views = map[string]view{
 			{title: "Raw configuration", fields: []string{"raw_config"}, wide: true},
 		},
 	},
-	"proxmox-endpoints":        {title: "Proxmox Endpoints", one: "Proxmox Endpoint", columns: []string{"name", "domain", "ip_address", "port", "enabled", "poll_interval", "verify_ssl", "site", "tags"}},
+	"proxmox-endpoints": {
+		title: "Proxmox Endpoints", one: "Proxmox Endpoint",
+		columns: []string{"name", "sync_status", "data_age", "sync_state", "verify_ssl", "domain", "ip_address", "poll_interval", "site", "tags"},
+		groups: []group{
+			{title: "Connection", fields: []string{"name", "enabled", "domain", "ip_address", "port", "username", "token_name", "has_credentials", "poll_interval", "time_zone", "site"}},
+			{title: "TLS", fields: []string{"verify_ssl", "fingerprints", "ca_certificate"}},
+		},
+	},
 	"nodes":                    {title: "Nodes", one: "Node", columns: []string{"name", "endpoint", "node_id", "online", "ip_address", "max_cpu", "max_memory", "tags"}},
 	"storage":                  {title: "Storage", one: "Storage", columns: []string{"name", "cluster", "storage_type", "content", "nodes", "shared", "enabled", "tags"}},
 	"virtual-machines":         {title: "Virtual Machines", one: "Virtual Machine", columns: []string{"name", "vmid", "cluster", "vm_type", "node", "status", "pool", "vcpus", "memory", "tags"}},
@@ -62,10 +70,21 @@ var views = map[string]view{
 	"custom-field-choice-sets": {title: "Custom Field Choice Sets", one: "Custom Field Choice Set", columns: []string{"name", "description", "extra_choices"}},
 	"journal-entries":          {title: "Journal Entries", one: "Journal Entry", columns: []string{"created", "assigned_object", "assigned_object_type", "kind", "comments", "tags"}},
 	"object-changes":           {title: "Change Log", one: "Change", columns: []string{"time", "user_name", "action", "changed_object_type", "object_repr", "message", "request_id"}},
-	"users":                    {title: "Users", one: "User", columns: []string{"username", "first_name", "last_name", "email", "is_active", "is_superuser", "groups", "last_login"}},
-	"groups":                   {title: "Groups", one: "Group", columns: []string{"name", "description"}},
-	"permissions":              {title: "Permissions", one: "Permission", columns: []string{"name", "enabled", "object_types", "actions", "users", "groups", "description"}},
-	"tokens":                   {title: "API Tokens", one: "API Token", columns: []string{"display", "user", "version", "enabled", "write_enabled", "expires", "last_used", "allowed_ips", "description"}},
+	catalog.Jobs: {
+		title: "Sync Jobs", one: "Sync Job", events: "sync",
+		columns: []string{"name", "status", "created", "started", "duration", "types", "endpoints", "user", "counts", "error"},
+	},
+	catalog.SyncSchedules: {
+		title: "Sync Schedules", one: "Sync Schedule", columns: []string{"name", "enabled", "when", "types", "endpoints", "next_run", "last_run", "missed", "user", "tags"},
+		groups: []group{
+			{title: "What", fields: []string{"name", "description", "types", "endpoints", "user"}},
+			{title: "When", fields: []string{"enabled", "when", "first_run", "interval", "calendar", "time_zone", "missed", "last_run", "next_run"}},
+		},
+	},
+	"users":       {title: "Users", one: "User", columns: []string{"username", "first_name", "last_name", "email", "is_active", "is_superuser", "groups", "last_login"}},
+	"groups":      {title: "Groups", one: "Group", columns: []string{"name", "description"}},
+	"permissions": {title: "Permissions", one: "Permission", columns: []string{"name", "enabled", "object_types", "actions", "users", "groups", "description"}},
+	"tokens":      {title: "API Tokens", one: "API Token", columns: []string{"display", "user", "version", "enabled", "write_enabled", "expires", "last_used", "allowed_ips", "description"}},
 }
 
 // viewOf returns how a resource is shown, with everything filled in.
@@ -80,7 +99,7 @@ func viewOf(r *resource.Resource) view {
 	if v.columns == nil {
 		v.columns = shownFields(r)[:min(6, len(shownFields(r)))]
 	}
-	v.columns = slices.DeleteFunc(slices.Clone(v.columns), func(name string) bool { return r.Field(name) == nil })
+	v.columns = slices.DeleteFunc(slices.Clone(v.columns), func(name string) bool { return !slices.Contains(columnNames(r), name) })
 	if v.groups == nil {
 		v.groups = []group{{title: v.one, fields: slices.DeleteFunc(shownFields(r), func(name string) bool { return slices.Contains(aside, name) })}}
 	}
@@ -106,6 +125,9 @@ func shownFields(r *resource.Resource) []string {
 	return out
 }
 
+// columnNames are the names of all columns that lists of a resource may have.
+func columnNames(r *resource.Resource) []string { return append(shownFields(r), derived[r.Name]...) }
+
 // label names a field for people.
 func label(r *resource.Resource, name string) string {
 	if l, ok := labels[name]; ok {
@@ -123,5 +145,5 @@ var labels = map[string]string{
 	"job_id": "Job ID", "replication_id": "Replication ID", "vmid": "VMID", "bwlimit": "Bandwidth limit (KiB/s)", "rate": "Rate (MB/s)", "guest": "Guest (VMID)",
 	"jobnum": "Job number", "pbs_change_detection_mode": "PBS change detection", "io_workers": "I/O workers", "zstd": "Zstd threads", "ip_address": "IP address",
 	"max_cpu": "CPUs", "max_memory": "Memory", "node_id": "Node ID", "vcpus": "vCPUs", "request_id": "Request ID", "object_repr": "Object", "user_name": "User",
-	"changed_object_type": "Type", "poll_interval": "Poll interval (s)", "verify_ssl": "Verify TLS", "schedule_text": "In words", "proxmox_node": "Source node", "target_node": "Target node",
+	"changed_object_type": "Type", "poll_interval": "Poll interval (s)", "verify_ssl": "Verify TLS", "ca_certificate": "CA certificate", "has_credentials": "Secret", "schedule_text": "In words", "proxmox_node": "Source node", "target_node": "Target node",
 }

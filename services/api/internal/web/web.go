@@ -24,9 +24,12 @@ import (
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/services/api/internal/auth"
+	"github.com/proxops/proxops/services/api/internal/identity"
+	"github.com/proxops/proxops/services/api/internal/probe"
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/static"
 	"github.com/proxops/proxops/services/api/internal/store"
+	"github.com/proxops/proxops/services/api/internal/syncs"
 	"github.com/proxops/proxops/services/api/internal/wire"
 )
 
@@ -46,6 +49,12 @@ type Accounts interface {
 	ByID(ctx context.Context, id int32) (*auth.Principal, error)
 }
 
+// Prober tries connections to clusters.
+type Prober interface {
+	// Probe tries the connection of the endpoint with this id, and returns what was seen. Its errors say in a resource.Detail why nobody tried.
+	Probe(ctx context.Context, endpoint int32) (*probe.Result, error)
+}
+
 // Web serves pages. All its fields are required.
 type Web struct {
 	Store    *resource.Store
@@ -54,6 +63,10 @@ type Web struct {
 	Sessions *scs.SessionManager
 	Log      *slog.Logger
 	Version  string
+	// Prober tries connections, Syncs starts sync jobs, and Identities accepts other clusters: all as the REST API does.
+	Prober     Prober
+	Syncs      syncs.Starter
+	Identities identity.Accepter
 	// Client and Origin tell where a request comes from and how the browser reaches this server.
 	Client func(*http.Request) netip.Addr
 	Origin func(*http.Request) (string, error)

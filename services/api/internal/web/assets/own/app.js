@@ -14,10 +14,20 @@
 
   // Times in the zone of whoever looks; the exact one stays in the title.
   const zoned = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
+  const exactly = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
   function times(at) {
     for (const t of $("time[datetime]", at)) {
       const d = new Date(t.dateTime);
-      if (!isNaN(d)) t.textContent = zoned.format(d);
+      if (!isNaN(d)) t.textContent = ("seconds" in t.dataset ? exactly : zoned).format(d);
+    }
+  }
+
+  // Hours of pictures, likewise.
+  const clock = new Intl.DateTimeFormat("sv-SE", { hour: "2-digit", minute: "2-digit" });
+  function hours(at) {
+    for (const t of $("[data-hour]", at)) {
+      const d = new Date(t.dataset.hour);
+      if (!isNaN(d)) t.textContent = clock.format(d);
     }
   }
 
@@ -221,7 +231,12 @@
   });
 
   // Open lists and pages follow what happens: an event makes them ask for themselves again.
-  const offline = (on) => { const live = document.getElementById("live"); if (live) live.hidden = !on; };
+  const offline = (on, why) => {
+    const live = document.getElementById("live");
+    if (!live) return;
+    live.hidden = !on;
+    live.textContent = why || "Disconnected, retrying …";
+  };
   let source = null;
   function live() {
     const box = document.querySelector("[data-live]");
@@ -242,7 +257,7 @@
     source = new EventSource(document.body.dataset.events + "?" + query);
     source.onopen = () => offline(false);
     source.onerror = () => offline(true);
-    const names = ["created", "updated", "stale", "reactivated", "deleted"];
+    const names = ["created", "updated", "stale", "reactivated", "deleted", "started", "completed", "failed"];
     for (const name of names) source.addEventListener("proxops." + box.dataset.live + "." + name + ".v1", refresh);
     source.addEventListener("reset", refresh);
   }
@@ -301,7 +316,103 @@
     if (navigator.clipboard) navigator.clipboard.writeText(from.value).then(() => { copy.textContent = "Copied"; });
   });
 
-  function ready(at) { times(at); pickers(at); moments(at); selection(); }
-  document.addEventListener("DOMContentLoaded", () => { ready(document); live(); });
-  document.addEventListener("htmx:afterSwap", (e) => { ready(e.detail.target.parentElement || document); live(); });
+  /* Jobs: the page of one that goes on follows its stream. When it has ended, the page asks for itself again. */
+  let watched = null;
+  const inert = (s) => String(s).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+  const amount = (n) => Number(n).toLocaleString("en-US");
+  function lasting(ms) {
+    if (ms < 1000) return ms + " ms";
+    if (ms < 60000) return (ms / 1000).toFixed(1) + " s";
+    return ms < 3600000 ? Math.floor(ms / 60000) + " m " + Math.floor(ms / 1000) % 60 + " s" : Math.floor(ms / 3600000) + " h " + Math.floor(ms / 60000) % 60 + " m";
+  }
+  function watch() {
+    if (watched) { watched.close(); watched = null; offline(false); }
+    const box = document.querySelector("[data-stream]");
+    if (!box) return;
+    let timer = 0, first = true;
+    const part = (at, name) => at.querySelector('[data-f="' + name + '"]');
+    const put = (at, name, text) => { const e = part(at, name); if (e) e.textContent = inert(text); };
+    const show = (at, name, on) => { const e = part(at, name); if (e) e.hidden = !on; };
+    const badge = (at, status) => {
+      const made = $("[data-badge]", box.querySelector("#badges").content).find((b) => b.dataset.badge === status);
+      if (made) part(at, "status").replaceChildren(...made.cloneNode(true).childNodes);
+    };
+    const zero = (e, n) => { if (e) e.classList.toggle("zero", !n); };
+    const again = () => {
+      if (!timer) timer = setTimeout(() => htmx.ajax("GET", box.dataset.liveUrl, { target: "#job", select: "#job", swap: "outerHTML" }), 300);
+    };
+    const on = (name, handle) => watched.addEventListener(name, (e) => handle(JSON.parse(e.data)));
+    watched = new EventSource(box.dataset.stream);
+    watched.onopen = () => offline(false);
+    watched.onerror = (e) => {
+      if (!e.data) return offline(true);
+      watched.close();
+      offline(true, JSON.parse(e.data).detail);
+    };
+    on("job", (d) => {
+      const bar = part(box, "progress");
+      if (!bar || d.status === "scheduled") { if (!bar && d.status !== "scheduled") again(); return; }
+      if (bar.max !== Math.max(1, d.total)) return again(); // it began, and has its parts now
+      badge(box, d.status);
+      bar.value = d.done;
+      put(box, "done", amount(d.done));
+      for (const name of Object.keys(d.counts)) {
+        const tile = box.querySelector('[data-count="' + name + '"]');
+        if (tile) { tile.querySelector("dd").textContent = amount(d.counts[name]); zero(tile, d.counts[name]); }
+      }
+      show(box, "trouble", d.error);
+      put(box, "error", d.error);
+      if (d.started && !part(box, "started").querySelector("time")) {
+        const t = document.createElement("time");
+        t.dateTime = t.title = d.started;
+        part(box, "started").replaceChildren(t);
+        times(part(box, "started"));
+      }
+    });
+    on("part", (d) => {
+      const row = $("[data-part]", box).find((r) => r.dataset.part === d.endpoint_id + "/" + d.type);
+      if (!row) return again();
+      badge(row, d.status);
+      for (const name of ["created", "updated", "stale", "reactivated", "skipped", "unchanged"]) { put(row, name, amount(d[name])); zero(part(row, name), d[name]); }
+      put(row, "requests", amount(d.requests));
+      put(row, "duration", lasting(d.duration_ms));
+      const trouble = row.nextElementSibling;
+      if (!trouble || !trouble.matches(".trouble")) return;
+      trouble.hidden = !d.error;
+      for (const name of ["error_kind", "error", "remedy", "missing_privilege"]) put(trouble, name, d[name]);
+      show(trouble, "error_kind", d.error_kind);
+      for (const name of ["remedy", "missing_privilege"]) part(trouble, name).parentElement.hidden = !d[name];
+    });
+    on("log", (d) => {
+      const log = box.querySelector("[data-log]"), bottom = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+      if (first) log.replaceChildren(); // the stream tells all of it
+      first = false;
+      const li = document.createElement("li"), t = document.createElement("time"), level = document.createElement("span"), text = document.createElement("span");
+      li.className = { error: "is-bad", warning: "is-warn", info: "is-info" }[d.level] || "is-neutral";
+      t.dateTime = t.title = d.timestamp;
+      t.dataset.seconds = "";
+      level.className = "level";
+      level.textContent = inert(d.level);
+      text.dir = "auto";
+      text.textContent = inert(d.message);
+      li.append(t, " ", level, " ", text);
+      log.append(li);
+      times(li);
+      if (bottom) log.scrollTop = log.scrollHeight;
+    });
+    on("end", () => { watched.close(); again(); });
+  }
+  window.addEventListener("beforeunload", () => { if (watched) watched.close(); });
+
+  /* Schedules: the time zones that the browser knows. */
+  function zones(at) {
+    for (const list of $("[data-zones]", at)) {
+      if (list.children.length || !Intl.supportedValuesOf) continue;
+      list.append(...Intl.supportedValuesOf("timeZone").map((zone) => new Option(zone, zone)));
+    }
+  }
+
+  function ready(at) { times(at); hours(at); pickers(at); zones(at); moments(at); selection(); }
+  document.addEventListener("DOMContentLoaded", () => { ready(document); live(); watch(); });
+  document.addEventListener("htmx:afterSwap", (e) => { ready(e.detail.target.parentElement || document); live(); watch(); });
 })();

@@ -1,0 +1,10 @@
+-- name: JobSummaries :many
+-- What jobs read, and what came of it so far.
+SELECT j.id, j.kinds, cardinality(j.endpoint_ids)::integer AS named, count(p.job_id)::integer AS parts,
+    (count(p.job_id) FILTER (WHERE p.status NOT IN ('pending', 'running')))::integer AS done,
+    count(DISTINCT p.endpoint_id)::integer AS endpoints, coalesce(min(p.endpoint_name), '')::text AS endpoint,
+    coalesce(sum(p.created), 0)::bigint AS created, coalesce(sum(p.updated), 0)::bigint AS updated, coalesce(sum(p.unchanged), 0)::bigint AS unchanged,
+    coalesce(sum(p.stale), 0)::bigint AS stale, coalesce(sum(p.reactivated), 0)::bigint AS reactivated, coalesce(sum(p.skipped), 0)::bigint AS skipped
+FROM jobs j LEFT JOIN job_parts p ON p.job_id = j.id
+WHERE j.id = ANY(@ids::integer[])
+GROUP BY j.id;

@@ -1,0 +1,212 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/proxops/proxops/libs/syncjob"
+	"github.com/proxops/proxops/services/api/internal/catalog"
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// syncRoutes are the pages about syncs and what they found.
+func (w *Web) syncRoutes(e *gin.Engine) {
+	base := func(name string) string { return pathOf(w.Store.Set.Get(name)) }
+	jobs, schedules := base(catalog.Jobs), base(catalog.SyncSchedules)
+	e.POST(syncNowPath, w.page(w.syncNow))
+	e.POST(jobs+":id/cancel/", w.page(w.cancelJob))
+	e.GET(schedules+"preview/", w.page(w.previewSchedule))
+	e.POST(schedules+":id/run/", w.page(w.runSchedule))
+	e.POST(schedules+":id/enable/", w.page(w.switchSchedule(true)))
+	e.POST(schedules+":id/disable/", w.page(w.switchSchedule(false)))
+	e.GET(base("virtual-machines")+":id/proxbox/", w.page(w.proxbox))
+	e.GET("/search/", w.page(w.search))
+}
+
+// jobSheet is the page of a sync job.
+type jobSheet struct {
+	view      view
+	o         object
+	data      object // what was asked for and what came of it
+	results   []object
+	done      int
+	open      bool // it will change
+	planned   bool // it stands for the next run of a schedule
+	mayCancel bool
+	mayStart  bool
+	schedule  object // that began it, if who looks may see it
+}
+
+func (j *jobSheet) base(p *page) string {
+	return pathOf(p.Store.Set.Get(catalog.Jobs)) + j.o.id() + "/"
+}
+
+// job shows a sync job, which the browser then follows while it runs.
+func (w *Web) job(r *resource.Resource) handler {
+	return func(ctx context.Context, p *page) (answer, error) {
+		o, err := p.get(ctx, r)
+		if err != nil {
+			return answer{}, err
+		}
+		if err := summariseJobs(ctx, p, []object{o}); err != nil {
+			return answer{}, err
+		}
+		j := &jobSheet{view: viewOf(r), o: o, data: o.sub("data"), results: o.sub("data").list("results"), mayStart: p.allowed(r, resource.Add)}
+		status := o.choice("status")
+		j.planned = status == "scheduled"
+		j.open = j.planned || status == "pending" || status == "running"
+		for _, part := range j.results {
+			if !slices.Contains([]string{"pending", "running"}, part.text("status")) {
+				j.done++
+			}
+		}
+		if j.open {
+			j.mayCancel = w.Store.Admit(ctx, r, p.actor(), resource.Delete, o.number("id")) == nil
+		}
+		if j.schedule, err = p.visibleOne(ctx, catalog.SyncSchedules, o.text("schedule")); err != nil {
+			return answer{}, err
+		}
+		return answer{title: o.name(), body: jobPage(p, j)}, nil
+	}
+}
+
+// visibleOne is the object of a list with this id, nil if who looks may not see it, or if there is none.
+func (p *page) visibleOne(ctx context.Context, name, id string, fields ...string) (object, error) {
+	if id == "" || !p.may(p.Store.Set.Get(name), resource.View) {
+		return nil, nil
+	}
+	found, err := p.read(ctx, name, url.Values{"id": {id}, "limit": {"1"}}, append([]string{"id", "url", "display"}, fields...)...)
+	if err != nil || len(found.list("results")) == 0 {
+		return nil, err
+	}
+	return found.list("results")[0], nil
+}
+
+// cancelJob ends a job, as the API does.
+func (w *Web) cancelJob(ctx context.Context, p *page) (answer, error) {
+	id, err := p.objectID()
+	if err != nil {
+		return answer{}, err
+	}
+	jobs := w.Store.Set.Get(catalog.Jobs)
+	if err := w.Store.Admit(ctx, jobs, p.actor(), resource.Delete, id); err != nil {
+		return answer{}, err
+	}
+	if _, _, err := w.Syncs.Cancel(ctx, id, p.who.Username); err != nil {
+		return answer{}, err
+	}
+	return answer{to: fmt.Sprintf("%s%d/", pathOf(jobs), id)}, nil
+}
+
+// summariseJobs says of jobs how long they took, what they read, and what came of it.
+func summariseJobs(ctx context.Context, p *page, rows []object) error {
+	ids := make([]int32, len(rows))
+	for i, o := range rows {
+		ids[i] = int32(o.number("id"))
+	}
+	found, err := p.Queries.JobSummaries(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("summarise sync jobs for a page: %w", err)
+	}
+	now := time.Now()
+	for _, s := range found {
+		o := rows[slices.Index(ids, s.ID)]
+		o["duration"] = lasting(o, now)
+		o["types"] = typesText(s.Kinds)
+		o["endpoints"] = endpointsText(int(s.Named), int(s.Endpoints), s.Endpoint)
+		o["counts"] = countsText([]int64{s.Created, s.Updated, s.Stale, s.Reactivated, s.Skipped, s.Unchanged})
+		o["parts"] = partsText(int(s.Done), int(s.Parts))
+	}
+	return nil
+}
+
+// lasting is how long a job took, or takes so far; "" before it starts.
+func lasting(o object, now time.Time) string {
+	from, started := parseMoment(o.text("started"))
+	if !started {
+		return ""
+	}
+	to, ended := parseMoment(o.text("completed"))
+	if !ended {
+		to = now
+	}
+	return durationText(to.Sub(from))
+}
+
+// durationText is a duration for people.
+func durationText(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 ms"
+	case d < time.Second:
+		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	case d < time.Minute:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	case d < time.Hour:
+		return fmt.Sprintf("%d m %d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %d m", int(d.Hours()), int(d.Minutes())%60)
+}
+
+func typesText(kinds []string) string {
+	if len(kinds) == len(syncjob.Types()) {
+		return "All"
+	}
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = typeName(syncjob.TypeOf(kind))
+	}
+	return strings.Join(names, ", ")
+}
+
+// typeName is what people call a type of what is read.
+func typeName(name string) string {
+	words := strings.ReplaceAll(name, "-", " ")
+	if words == "" {
+		return ""
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+// endpointsText says which endpoints a job reads: what it names, what it had when it began, and what the only one is called.
+func endpointsText(named, parts int, name string) string {
+	switch {
+	case parts == 1:
+		return name
+	case parts > 1:
+		return count(parts)
+	case named > 0:
+		return count(named)
+	}
+	return "All enabled"
+}
+
+var countNames = []string{"created", "updated", "stale", "reactivated", "skipped", "unchanged"}
+
+// countsText says what changed; the counts come as countNames has them.
+func countsText(counts []int64) string {
+	var all []string
+	for i, n := range counts {
+		if n > 0 {
+			all = append(all, grouped(n)+" "+countNames[i])
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func partsText(done, all int) string {
+	if all == 0 {
+		return ""
+	}
+	return count(done) + " of " + count(all)
+}
+
+// milliseconds is a duration that the API gives in these.
+func milliseconds(n int64) string { return durationText(time.Duration(n) * time.Millisecond) }

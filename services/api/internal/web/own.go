@@ -1,0 +1,67 @@
+package web
+
+import (
+	"context"
+
+	"github.com/a-h/templ"
+
+	"github.com/proxops/proxops/services/api/internal/catalog"
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// derived are columns of lists that are no fields of the API, by resource. What they show is filled in by enrich.
+var derived = map[string][]string{
+	catalog.Jobs:          {"duration", "types", "endpoints", "counts"},
+	catalog.SyncSchedules: {"when"},
+}
+
+// enrich fills in more about objects of a page, by resource, in a fixed number of statements.
+var enrich = map[string]func(ctx context.Context, p *page, rows []object) error{
+	catalog.Jobs:          summariseJobs,
+	catalog.SyncSchedules: describeTimes,
+	"backup-routines":     proveStatus("backup_routine"),
+	"replications":        proveStatus("replication"),
+}
+
+// listButtons are what can be done to a whole list, by resource.
+var listButtons = map[string]func(p *page, l *listing) templ.Component{
+	"backup-routines": syncButton("backup-routines", "Sync Backup Routines"),
+	"replications":    syncButton("replications", "Sync Replications"),
+	catalog.Jobs:      syncButton("all", "Sync All"),
+	catalog.Endpoints: syncButton("all", "Sync All"),
+}
+
+// related are parts of the page of an object that say what has to do with it, by resource.
+var related = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
+	"backup-routines":     guestsCovered,
+	"nodes":               referring,
+	"storage":             referring,
+	"clusters":            referring,
+	"proxmox-clusters":    referring,
+	catalog.SyncSchedules: runsOfSchedule,
+}
+
+// objectPage is the page of an object, as its resource has it.
+func (w *Web) objectPage(r *resource.Resource) handler {
+	switch r.Name {
+	case catalog.Jobs:
+		return w.job(r)
+	case "object-changes":
+		return w.change(r)
+	}
+	return w.detail(r)
+}
+
+// forms are the pages that make and change objects, as their resource has them.
+func (w *Web) forms(r *resource.Resource) (add, edit handler) {
+	if r.Name == catalog.SyncSchedules {
+		return w.schedule(r, true), w.schedule(r, false)
+	}
+	return w.add(r), w.edit(r)
+}
+
+// allowed says whether who looks may do something to objects of a resource that requests do not write like others, such as sync jobs.
+func (p *page) allowed(r *resource.Resource, action resource.Action) bool {
+	_, err := p.actor().Scope(r, action)
+	return err == nil
+}

@@ -1,0 +1,85 @@
+package web
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// maxOfGuest is how many jobs the page of a guest shows of each kind.
+const maxOfGuest = 50
+
+// guestJobs are jobs of one kind that are about a guest.
+type guestJobs struct {
+	r     *resource.Resource
+	rows  []object
+	count int
+	to    string
+}
+
+// proxbox shows what is done for a guest: its replications, and the backup routines that cover it.
+func (w *Web) proxbox(ctx context.Context, p *page) (answer, error) {
+	vms := w.Store.Set.Get("virtual-machines")
+	o, err := p.get(ctx, vms)
+	if err != nil {
+		return answer{}, err
+	}
+	s := p.sheet(vms, o, "proxbox/")
+	// A VMID is that of its cluster alone.
+	var routines *guestJobs
+	if vmid := o.text("vmid"); vmid != "" {
+		routines, err = p.guestJobs(ctx, "backup-routines", url.Values{"covers": {vmid}, "cluster_id": {o.sub("cluster").id()}},
+			"job_id", "endpoint", "enabled", "schedule", "schedule_text", "next_run", "storage", "selection", "selection_mode", "exclude", "pool", "status", "stale_since", "last_seen",
+			"keep_all", "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
+		if err != nil {
+			return answer{}, err
+		}
+	}
+	repls, err := p.guestJobs(ctx, "replications", url.Values{"virtual_machine_id": {o.id()}},
+		"replication_id", "endpoint", "disable", "schedule", "schedule_text", "proxmox_node", "target", "target_node", "rate", "status", "stale_since", "last_seen")
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{title: "Proxbox of " + o.name(), body: proxboxPage(p, s, routines, repls)}, nil
+}
+
+// guestJobs reads jobs that are about a guest; nil if who looks may not see any.
+func (p *page) guestJobs(ctx context.Context, name string, query url.Values, fields ...string) (*guestJobs, error) {
+	r := p.Store.Set.Get(name)
+	if !p.may(r, resource.View) {
+		return nil, nil
+	}
+	to := pathOf(r) + "?" + query.Encode()
+	query = cloneValues(query)
+	query.Set("limit", strconv.Itoa(maxOfGuest))
+	found, err := p.read(ctx, name, query, append([]string{"id", "url", "display"}, fields...)...)
+	if err != nil {
+		return nil, err
+	}
+	g := &guestJobs{r: r, rows: found.list("results"), count: int(found.number("count")), to: to}
+	return g, enrich[name](ctx, p, g.rows)
+}
+
+// retentions are the fields that say how long backups are kept, as they are said.
+var retentions = []struct{ field, word string }{
+	{"keep_last", "last"}, {"keep_hourly", "hourly"}, {"keep_daily", "daily"}, {"keep_weekly", "weekly"}, {"keep_monthly", "monthly"}, {"keep_yearly", "yearly"},
+}
+
+// retention says how long the backups of a routine are kept; "" if the routine does not say.
+func retention(o object) string {
+	if o.flag("keep_all") {
+		return "all"
+	}
+	text := ""
+	for _, k := range retentions {
+		if n := o.number(k.field); n > 0 {
+			if text != "" {
+				text += ", "
+			}
+			text += grouped(n) + " " + k.word
+		}
+	}
+	return text
+}

@@ -1,0 +1,297 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/proxops/proxops/libs/calendar"
+	"github.com/proxops/proxops/libs/syncjob"
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// Ways in which a schedule repeats, as the form names them.
+const (
+	repeatNever    = "once"
+	repeatInterval = "interval"
+	repeatCalendar = "calendar"
+)
+
+// localTime is how browsers write a time of a place.
+const localTime = "2006-01-02T15:04"
+
+// scheduleForm is the form of a sync schedule. A first run is meant in the time zone of the schedule.
+type scheduleForm struct {
+	r        *resource.Resource
+	o        object // as it is, nil for a new one
+	title    string
+	given    url.Values
+	wrong    map[string][]string
+	from     string // where endpoints are picked
+	tagsFrom string
+}
+
+// schedule makes or changes a sync schedule.
+func (w *Web) schedule(r *resource.Resource, add bool) handler {
+	return func(ctx context.Context, p *page) (answer, error) {
+		action := resource.Change
+		if add {
+			action = resource.Add
+		}
+		if !p.may(r, action) {
+			return answer{}, resource.ErrForbidden
+		}
+		f := &scheduleForm{r: r, title: "Add a sync schedule", from: p.pathTo("proxmox-endpoints"), tagsFrom: p.pathTo("tags")}
+		from, err := p.scheduleFrom(ctx, f, add)
+		if err != nil {
+			return answer{}, err
+		}
+		if p.http.Method != "POST" {
+			f.given = valuesOf(from)
+			if from == nil {
+				f.given = url.Values{"enabled": {"true"}, "repeat": {repeatInterval}, "count": {"1"}, "unit": {"60"}, "missed": {"run"}}
+			}
+			return answer{title: f.title, body: scheduleFormPage(p, f)}, nil
+		}
+		if err := p.http.ParseForm(); err != nil {
+			return answer{}, badForm(err)
+		}
+		f.given = p.http.PostForm
+		return p.saveSchedule(ctx, f)
+	}
+}
+
+// scheduleFrom is the schedule whose values the form begins with: the one that is changed or cloned, nil for none.
+func (p *page) scheduleFrom(ctx context.Context, f *scheduleForm, add bool) (object, error) {
+	if !add {
+		o, err := p.get(ctx, f.r)
+		if err == nil {
+			f.o, f.title = o, "Edit "+o.name()
+		}
+		return o, err
+	}
+	id := p.http.URL.Query().Get("clone")
+	if id == "" {
+		return nil, nil
+	}
+	p.http.SetPathValue("id", id)
+	o, err := p.get(ctx, f.r)
+	if err == nil {
+		delete(o, "name")
+	}
+	return o, err
+}
+
+func (p *page) saveSchedule(ctx context.Context, f *scheduleForm) (answer, error) {
+	body, wrong := readSchedule(f.given, f.o, time.Now())
+	if len(wrong) == 0 {
+		req := resource.Request{At: p.at(), Actor: p.actor(), Body: body, Partial: true}
+		var made resource.Object
+		var err error
+		if f.o == nil {
+			made, err = p.Store.Create(ctx, f.r, req)
+		} else {
+			made, err = p.Store.Update(ctx, f.r, f.o.number("id"), req)
+		}
+		if err == nil {
+			return answer{to: pathOf(f.r) + strconv.FormatInt(made.ID, 10) + "/"}, nil
+		}
+		refused, ok := errors.AsType[resource.Errors](err)
+		if !ok {
+			return answer{}, err
+		}
+		wrong = messages(refused)
+	}
+	f.wrong = wrong
+	return answer{status: 400, title: f.title, body: scheduleFormPage(p, f)}, nil
+}
+
+// valuesOf are what the controls of the form hold for a schedule.
+func valuesOf(o object) url.Values {
+	if o == nil {
+		return nil
+	}
+	v := url.Values{
+		"name": {o.text("name")}, "description": {o.text("description")}, "types": o.items("types"), "calendar": {o.text("calendar")}, "time_zone": {o.text("time_zone")},
+		"enabled": {strconv.FormatBool(o.flag("enabled"))}, "missed": {o.choiceOrText("missed")}, "repeat": {repeatNever}, "created": {o.text("created")},
+	}
+	for _, name := range []string{"endpoints", "tags"} {
+		for _, e := range o.list(name) {
+			v.Add(name, e.id())
+		}
+	}
+	switch n := o.number("interval"); {
+	case n > 0:
+		v.Set("repeat", repeatInterval)
+		for _, u := range intervalUnits {
+			if n%u.minutes == 0 {
+				v.Set("count", strconv.FormatInt(n/u.minutes, 10))
+				v.Set("unit", strconv.FormatInt(u.minutes, 10))
+				break
+			}
+		}
+	case o.text("calendar") != "":
+		v.Set("repeat", repeatCalendar)
+	}
+	if first, ok := parseMoment(o.text("first_run")); ok {
+		if zone, err := time.LoadLocation(o.text("time_zone")); err == nil {
+			first = first.In(zone)
+		}
+		v.Set("first_run", first.Format(localTime))
+	}
+	return v
+}
+
+// readSchedule makes the body of a request of what a person filled in. A first run that is as it was keeps its seconds.
+func readSchedule(sent url.Values, was object, now time.Time) (body map[string]any, wrong map[string][]string) {
+	times, wrong := readTimes(sent, now)
+	body = map[string]any{
+		"name": sent.Get("name"), "description": sent.Get("description"), "enabled": sent.Get("enabled") == "true", "missed": cmp.Or(sent.Get("missed"), "run"),
+		"types": chosenTypes(sent["types"]), "endpoints": references(sent["endpoints"]), "calendar": times.Calendar, "time_zone": times.Zone, "interval": nil, "first_run": nil,
+	}
+	if sent.Has("tags") {
+		body["tags"] = references(sent["tags"])
+	}
+	if times.Every > 0 {
+		body["interval"] = json.Number(strconv.FormatInt(int64(times.Every/time.Minute), 10))
+	}
+	if times.First != nil {
+		body["first_run"] = times.First.Format(time.RFC3339)
+	}
+	if old := valuesOf(was); was != nil && old.Get("first_run") == sent.Get("first_run") && old.Get("time_zone") == times.Zone {
+		body["first_run"] = was["first_run"]
+	}
+	if m := sent.Get("changelog_message"); m != "" {
+		body["changelog_message"] = m
+	}
+	return body, wrong
+}
+
+// readTimes reads when a schedule is to run, and says what cannot be read.
+func readTimes(sent url.Values, now time.Time) (r syncjob.Recurrence, wrong map[string][]string) {
+	wrong = map[string][]string{}
+	r.Created, r.Zone = now, strings.TrimSpace(sent.Get("time_zone"))
+	if created, ok := parseMoment(sent.Get("created")); ok {
+		r.Created = created
+	}
+	zone, err := time.LoadLocation(r.Zone)
+	if err != nil || r.Zone == "Local" {
+		wrong["time_zone"] = []string{"There is no time zone of this name."}
+		zone = time.UTC
+	}
+	if v := strings.TrimSpace(sent.Get("first_run")); v != "" {
+		first, err := time.ParseInLocation(localTime, v[:min(len(v), len(localTime))], zone)
+		if err != nil {
+			wrong["first_run"] = []string{"Give date and time as 2026-01-31T02:00."}
+		} else {
+			r.First = new(first.UTC())
+		}
+	}
+	switch sent.Get("repeat") {
+	case repeatInterval:
+		n, err := strconv.ParseInt(strings.TrimSpace(sent.Get("count")), 10, 32)
+		unit, unitErr := strconv.ParseInt(cmp.Or(sent.Get("unit"), "1"), 10, 32)
+		if err != nil || unitErr != nil || n < 1 || unit < 1 || n > maxMinutes/unit {
+			wrong["interval"] = []string{"Give a whole number of at least 1, for ten years at most."}
+		} else {
+			r.Every = time.Duration(n*unit) * time.Minute
+		}
+	case repeatCalendar:
+		r.Calendar = strings.TrimSpace(sent.Get("calendar"))
+		if _, err := calendar.ParseAny(r.Calendar); r.Calendar == "" {
+			wrong["calendar"] = []string{"Say when, like daily, mon..fri 02:00, or 0 2 * * *."}
+		} else if err != nil {
+			wrong["calendar"] = []string{sentence(err)}
+		}
+	}
+	return r, wrong
+}
+
+// maxMinutes is the longest interval: ten years.
+const maxMinutes = 10 * 525600
+
+// sentence is an error for people.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+func chosenTypes(values []string) []any {
+	out := []any{}
+	for _, v := range values {
+		if v != "" {
+			out = append(out, v)
+		}
+	}
+	if len(out) == len(syncjob.Types()) { // all of them are none
+		return []any{}
+	}
+	return out
+}
+
+func references(values []string) []any {
+	out := []any{}
+	for _, v := range values {
+		switch n, err := strconv.ParseInt(v, 10, 64); {
+		case err == nil:
+			out = append(out, json.Number(strconv.FormatInt(n, 10)))
+		case v != "": // which the API then refuses
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// previewSchedule shows when a schedule would run, while it is written.
+func (w *Web) previewSchedule(_ context.Context, p *page) (answer, error) {
+	sent := p.http.URL.Query()
+	if !sent.Has("repeat") { // say it by what is given
+		switch {
+		case sent.Get("calendar") != "":
+			sent.Set("repeat", repeatCalendar)
+		case sent.Get("interval") != "":
+			sent.Set("repeat", repeatInterval)
+			sent.Set("count", sent.Get("interval"))
+			sent.Set("unit", "1")
+		}
+	}
+	now := time.Now()
+	r, wrong := readTimes(sent, now)
+	var said []string
+	for _, name := range []string{"interval", "calendar", "first_run", "time_zone"} {
+		said = append(said, wrong[name]...)
+	}
+	var runs []time.Time
+	if said == nil {
+		runs = nextRuns(r, now, nextShown)
+	}
+	switch {
+	case said != nil || runs != nil:
+	case r.Calendar == "" && r.Every == 0 && r.First == nil:
+		said = []string{"It needs a first run, an interval or a calendar: without any of them it would never run."}
+	case r.Calendar == "":
+		said = []string{"The only run is over: it would not run any more."}
+	default:
+		said = []string{"That never happens: it would not run any more."}
+	}
+	return answer{body: preview(runs, r, said), bare: true}, nil
+}
+
+func isChosen(v url.Values, name, value string) bool { return slices.Contains(v[name], value) }
+
+func notEmpty(values []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
+}
+
+func (f *scheduleForm) back() string {
+	if f.o == nil {
+		return pathOf(f.r)
+	}
+	return pathOf(f.r) + f.o.id() + "/"
+}

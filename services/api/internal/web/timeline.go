@@ -1,0 +1,300 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/proxops/proxops/libs/calendar"
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// The timeline shows the backup runs of the next day, one lane for each target storage, in slots: what begins in the same one is one mark. However
+// many routines there are, it has at most maxLanes × slots marks, made of at most maxGroups groups of routines that run at the same times.
+const (
+	timelineSpan = 24 * time.Hour
+	slotLength   = 15 * time.Minute
+	slots        = int(timelineSpan / slotLength)
+	maxLanes     = 40
+	maxGroups    = 5000
+	// maxRuns bounds how many runs are computed of one schedule: every minute of the day.
+	maxRuns = 24 * 60
+	// maxNamed is how many schedules or endpoints the link of a mark names.
+	maxNamed = 25
+)
+
+// timeline is the backup runs of the next day.
+type timeline struct {
+	from, to time.Time
+	lanes    []*lane
+	runs     int
+	soonest  []upcoming // the next marks of all lanes
+	hidden   int        // lanes that are not shown
+	assumed  bool       // some zone is not known
+	unread   bool       // there are more groups than were read
+	unplaced int        // routines whose schedule cannot be read, or has no further run
+}
+
+// lane is the runs of one target storage.
+type lane struct {
+	storage, name, endpoint string // the id of the storage, "" for none
+	marks                   []*mark
+	slots                   [slots]*mark
+	runs, routines          int
+	busiest                 *mark
+}
+
+// mark is the runs that begin in one slot of a lane.
+type mark struct {
+	slot                 int
+	at                   time.Time // the first of them
+	runs                 int
+	schedules, endpoints []string
+}
+
+// upcoming is a mark with its lane.
+type upcoming struct {
+	*mark
+	lane *lane
+}
+
+// zone is where the schedules of an endpoint are.
+type zone struct {
+	at      *time.Location
+	assumed bool
+}
+
+func zoneOfEndpoint(endpoint object) zone {
+	name, assumed := zoneOf(endpoint)
+	at, err := time.LoadLocation(name)
+	if err != nil {
+		return zone{time.UTC, true}
+	}
+	return zone{at, assumed}
+}
+
+// timeline computes the next runs of the routines that who looks may see. Zones are those of endpoints, by id.
+func (p *page) timeline(ctx context.Context, now time.Time, zones map[string]zone) (*timeline, error) {
+	from := now.Truncate(slotLength)
+	t := &timeline{from: from, to: from.Add(timelineSpan)}
+	r := p.Store.Set.Get("backup-routines")
+	groups, err := p.Store.Tally(ctx, r, p.actor(), url.Values{"status": {"active"}, "enabled": {"true"}}, maxGroups,
+		resource.By{Field: "storage"}, resource.By{Field: "storage.name"}, resource.By{Field: "endpoint"}, resource.By{Field: "endpoint.name"},
+		resource.By{Field: "schedule"}, resource.By{Field: "next_run"})
+	if err != nil {
+		return nil, err
+	}
+	t.unread = len(groups) == maxGroups
+	lanes, known := map[string]*lane{}, map[string][]time.Time{}
+	for _, g := range groups {
+		storage, endpoint, schedule, next := g.Values[0], g.Values[2], g.Values[4], g.Values[5]
+		z, ok := zones[endpoint]
+		if !ok {
+			z = zone{time.UTC, true}
+		}
+		key := schedule + "\x00" + next + "\x00" + z.at.String()
+		runs, computed := known[key]
+		if !computed {
+			runs = runsOf(schedule, next, z.at, now, t.to)
+			known[key] = runs
+		}
+		if runs == nil {
+			t.unplaced += g.Count
+			continue
+		}
+		if len(runs) == 0 {
+			continue
+		}
+		t.assumed = t.assumed || z.assumed
+		l := lanes[storage]
+		if l == nil {
+			l = &lane{storage: storage, name: g.Values[1], endpoint: g.Values[3]}
+			lanes[storage] = l
+			t.lanes = append(t.lanes, l)
+		}
+		l.routines += g.Count
+		for _, at := range runs {
+			l.add(int(at.Sub(from)/slotLength), at, g.Count, schedule, endpoint)
+			t.runs += g.Count
+		}
+	}
+	t.arrange()
+	return t, nil
+}
+
+// runsOf are the runs of a schedule until a time: the one that is known to be next, and those that follow from the schedule. It is nil if the schedule
+// says of no run at all, and empty if it has none until then.
+func runsOf(schedule, next string, in *time.Location, now, until time.Time) []time.Time {
+	runs, after := []time.Time{}, now
+	first, known := parseMoment(next)
+	if known && !first.Before(now) {
+		if first.Before(until) {
+			runs = append(runs, first)
+		}
+		after = first
+	}
+	event, err := calendar.ParseAny(schedule)
+	if err != nil {
+		if known {
+			return runs
+		}
+		return nil
+	}
+	for len(runs) < maxRuns {
+		at, ok := event.Next(after.In(in))
+		if !ok {
+			if len(runs) == 0 && !known {
+				return nil
+			}
+			break
+		}
+		if !at.Before(until) {
+			break
+		}
+		runs, after = append(runs, at.UTC()), at
+	}
+	return runs
+}
+
+func (l *lane) add(slot int, at time.Time, count int, schedule, endpoint string) {
+	if slot < 0 || slot >= slots {
+		return
+	}
+	m := l.slots[slot]
+	if m == nil {
+		m = &mark{slot: slot, at: at}
+		l.slots[slot] = m
+		l.marks = append(l.marks, m)
+	}
+	if at.Before(m.at) {
+		m.at = at
+	}
+	m.runs += count
+	l.runs += count
+	m.schedules, m.endpoints = named(m.schedules, schedule), named(m.endpoints, endpoint)
+}
+
+// named adds a name to those that a link names, if it is another one. One too many says that there are too many.
+func named(all []string, name string) []string {
+	if len(all) > maxNamed || slices.Contains(all, name) {
+		return all
+	}
+	return append(all, name)
+}
+
+// arrange puts lanes with the most runs first, and forgets those that are too many for a picture.
+func (t *timeline) arrange() {
+	slices.SortFunc(t.lanes, func(a, b *lane) int {
+		return cmp.Or(cmp.Compare(b.runs, a.runs), cmp.Compare(a.name, b.name), cmp.Compare(a.storage, b.storage))
+	})
+	for _, l := range t.lanes {
+		slices.SortFunc(l.marks, func(a, b *mark) int { return cmp.Compare(a.slot, b.slot) })
+		for _, m := range l.marks {
+			if l.busiest == nil || m.runs > l.busiest.runs {
+				l.busiest = m
+			}
+		}
+		for _, m := range l.marks[:min(len(l.marks), soonestShown)] {
+			t.soonest = append(t.soonest, upcoming{m, l})
+		}
+	}
+	slices.SortStableFunc(t.soonest, func(a, b upcoming) int { return a.at.Compare(b.at) })
+	t.soonest = t.soonest[:min(len(t.soonest), soonestShown)]
+	if len(t.lanes) > maxLanes {
+		t.hidden = len(t.lanes) - maxLanes
+		t.lanes = t.lanes[:maxLanes]
+	}
+}
+
+// soonestShown is how many of the next marks the table shows.
+const soonestShown = 12
+
+// link is the list of the routines of a mark, or of the lane if it is nil.
+func (l *lane) link(m *mark) string {
+	query := url.Values{"status": {"active"}, "enabled": {"true"}}
+	if l.storage != "" {
+		query.Set("storage_id", l.storage)
+	}
+	if m != nil && len(m.schedules) <= maxNamed {
+		query["schedule"] = m.schedules
+	}
+	if m != nil && len(m.endpoints) <= maxNamed {
+		query["endpoint_id"] = m.endpoints
+	}
+	return "/plugins/proxbox/backup-routines/?" + query.Encode()
+}
+
+// title names the lane.
+func (l *lane) title() string {
+	if l.storage == "" {
+		return "No storage"
+	}
+	return visible(l.name)
+}
+
+// say tells what a mark is to those who do not see it.
+func (m *mark) say(l *lane) string {
+	what := " backup runs"
+	if m.runs == 1 {
+		what = " backup run"
+	}
+	return m.at.Format("15:04 UTC") + ": " + count(m.runs) + what + " to " + l.title()
+}
+
+// The measures of the picture.
+const (
+	laneTall, laneLeft, slotWide = 26, 190, 11
+	laneTop                      = 22
+)
+
+func (t *timeline) wide() int { return laneLeft + slots*slotWide + 12 }
+func (t *timeline) tall() int { return laneTop + len(t.lanes)*laneTall + 6 }
+
+// hours are the whole hours of the picture, every second one.
+func (t *timeline) hours() []time.Time {
+	var out []time.Time
+	for at := t.from.Truncate(time.Hour).Add(time.Hour); at.Before(t.to); at = at.Add(2 * time.Hour) {
+		out = append(out, at)
+	}
+	return out
+}
+
+// x is where a time is.
+func (t *timeline) x(at time.Time) int {
+	return laneLeft + int(at.Sub(t.from)*time.Duration(slotWide)/slotLength)
+}
+
+// tall is how high a mark is: one run is half of a lane, and many fill it.
+func (m *mark) tall() int {
+	switch {
+	case m.runs == 1:
+		return 10
+	case m.runs < 4:
+		return 14
+	case m.runs < 10:
+		return 18
+	}
+	return laneTall - 6
+}
+
+// density is how many runs a mark stands for, as a class.
+func (m *mark) density() string {
+	switch {
+	case m.runs == 1:
+		return "one"
+	case m.runs < 10:
+		return "some"
+	}
+	return "many"
+}
+
+// digits is the number that a mark shows, "" where it would not fit.
+func (m *mark) digits() string {
+	if m.runs < 2 || m.runs > 99 {
+		return ""
+	}
+	return strconv.Itoa(m.runs)
+}
