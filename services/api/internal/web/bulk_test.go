@@ -40,7 +40,7 @@ func TestSelectedRowsAreEditedTogether(t *testing.T) {
 	admin := serve(t)
 	ids := admin.clusters(3)
 	blue := admin.make(tagsPath, map[string]any{"name": "blue", "slug": "blue"})
-	list := admin.get(clustersPath + "?q=cluster").want(t, 200)
+	list := admin.get(clustersPath+"?q=cluster").want(t, 200)
 	if n := len(list.all(tag("input"), with("name", "pk"), with("form", "bulk"))); n != 3 {
 		t.Fatalf("%d rows can be selected", n)
 	}
@@ -78,11 +78,11 @@ func TestSelectedRowsAreEditedTogether(t *testing.T) {
 func TestAllThatMatchesIsEditedWhateverThePage(t *testing.T) {
 	admin := serve(t)
 	ids := admin.clusters(30)
-	list := admin.get(clustersPath + "?limit=25&name__ic=cluster-01").want(t, 200)
+	list := admin.get(clustersPath+"?limit=25&name__ic=cluster-01").want(t, 200)
 	if list.has(with("name", "_all")) {
 		t.Error("a list of one page offers all that matches")
 	}
-	list = admin.get(clustersPath + "?limit=25&name__ic=cluster").want(t, 200)
+	list = admin.get(clustersPath+"?limit=25&name__ic=cluster").want(t, 200)
 	if !strings.Contains(list.text(), "Select all 30 matching") {
 		t.Fatal(list.text())
 	}

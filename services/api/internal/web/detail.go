@@ -12,6 +12,7 @@ import (
 
 	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/services/api/internal/catalog"
+	"github.com/proxops/proxops/services/api/internal/occurrence"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -33,6 +34,8 @@ type sheet struct {
 // panels are further parts of the page of an object, by resource.
 var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
 	catalog.Endpoints: endpointPanels,
+	"backup-routines": comingPanel(occurrence.Routine),
+	"replications":    comingPanel(occurrence.Replication),
 }
 
 // leads are parts that come before all others, by resource.

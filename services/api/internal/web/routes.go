@@ -23,6 +23,7 @@ func (w *Web) routes(e *gin.Engine) {
 	w.accountRoutes(e)
 	w.endpointRoutes(e)
 	w.syncRoutes(e)
+	w.calendarRoutes(e)
 	for _, r := range w.Store.Set.All {
 		base := pathOf(r)
 		e.GET(base, w.page(w.list(r)))

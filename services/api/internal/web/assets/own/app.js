@@ -16,7 +16,7 @@
   const zoned = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
   const exactly = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
   function times(at) {
-    for (const t of $("time[datetime]", at)) {
+    for (const t of $("time[datetime]:not([data-fixed])", at)) {
       const d = new Date(t.dateTime);
       if (!isNaN(d)) t.textContent = ("seconds" in t.dataset ? exactly : zoned).format(d);
     }
@@ -149,8 +149,12 @@
       input.setAttribute("aria-activedescendant", items[at].id);
       items[at].scrollIntoView({ block: "nearest" });
     }
+    let found = null; // what the offers are the answer to
     function search() {
-      ask({ q: input.value, limit: 20 }).then((page) => {
+      const asked = input.value;
+      ask({ q: asked, limit: 20 }).then((page) => {
+        if (asked !== input.value) return;
+        found = asked;
         menu.replaceChildren(...page.results.map((o, i) => {
           const li = document.createElement("li");
           li.id = menu.id + "-" + i;
@@ -170,7 +174,12 @@
     input.addEventListener("blur", () => setTimeout(close, 100));
     input.addEventListener("keydown", (e) => {
       if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); mark(at + (e.key === "ArrowDown" ? 1 : -1)); }
-      if (e.key === "Enter" && at >= 0) { e.preventDefault(); $("li", menu)[at].dispatchEvent(new MouseEvent("mousedown")); }
+      if (e.key === "Enter" && (!menu.hidden || input.value)) { // it chooses, and never sends a form that is half done
+        e.preventDefault();
+        const items = $("li", menu);
+        const pick = found !== input.value ? null : at >= 0 ? items[at] : input.value && items.length === 1 ? items[0] : null;
+        if (pick) pick.dispatchEvent(new MouseEvent("mousedown"));
+      }
       if (e.key === "Escape") close();
     });
     if (!chosen.length) return;
