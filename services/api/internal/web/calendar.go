@@ -35,8 +35,8 @@ func (w *Web) calendarRoutes(e *gin.Engine) {
 	e.GET(calendarPath, w.page(w.calendar))
 }
 
-// calendar is the page of the coming runs. The address says everything about it.
-type calendar struct {
+// almanac is the page of the coming runs. The address says everything about it.
+type almanac struct {
 	view     string
 	zone     *time.Location
 	today    time.Time // its midnight
@@ -73,8 +73,8 @@ func (w *Web) calendar(ctx context.Context, p *page) (answer, error) {
 }
 
 // readCalendar reads the address. What cannot be is as if it was not said, but for filters.
-func (p *page) readCalendar(now time.Time) *calendar {
-	c := &calendar{zone: p.zone(), view: monthView, params: url.Values{}}
+func (p *page) readCalendar(now time.Time) *almanac {
+	c := &almanac{zone: p.zone(), view: monthView, params: url.Values{}}
 	for name, values := range p.http.URL.Query() {
 		if values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }); len(values) > 0 {
 			c.params[name] = values
@@ -103,7 +103,7 @@ func (p *page) readCalendar(now time.Time) *calendar {
 }
 
 // span is what the view shows: whole weeks of a month, a week, or some days.
-func (c *calendar) span() (from, to time.Time) {
+func (c *almanac) span() (from, to time.Time) {
 	switch c.view {
 	case weekView:
 		// Without a date it is the week that comes: the days before are over.
@@ -129,7 +129,7 @@ func midnight(t time.Time) time.Time {
 func monday(t time.Time) time.Time { return t.AddDate(0, 0, -(int(t.Weekday())+6)%7) }
 
 // filtering are the parameters that are filters.
-func (c *calendar) filtering() url.Values {
+func (c *almanac) filtering() url.Values {
 	out := url.Values{}
 	for name, values := range c.params {
 		if !slices.Contains(calendarParameters, name) {
@@ -139,15 +139,15 @@ func (c *calendar) filtering() url.Values {
 	return out
 }
 
-func (c *calendar) includes(what string) bool {
+func (c *almanac) includes(what string) bool {
 	return slices.Contains(strings.Split(strings.Join(c.params["include"], ","), ","), what)
 }
 
 // kind is the one kind of jobs that is shown, or "".
-func (c *calendar) kind() string { return strings.Join(c.query.Kinds, "") }
+func (c *almanac) kind() string { return strings.Join(c.query.Kinds, "") }
 
 // title says what time the view shows.
-func (c *calendar) title() string {
+func (c *almanac) title() string {
 	if c.view == monthView {
 		return c.date.Format("January 2006")
 	}
@@ -164,7 +164,7 @@ func (c *calendar) title() string {
 }
 
 // with is the address of the calendar with some parameters changed; an empty value takes one away.
-func (c *calendar) with(changes ...string) string {
+func (c *almanac) with(changes ...string) string {
 	v := cloneValues(c.params)
 	v.Del("offset")
 	v.Del("tab")
@@ -182,7 +182,7 @@ func (c *calendar) with(changes ...string) string {
 }
 
 // step is the address of the view before or after this one.
-func (c *calendar) step(by int) string {
+func (c *almanac) step(by int) string {
 	to := c.date
 	switch c.view {
 	case monthView:
@@ -196,12 +196,12 @@ func (c *calendar) step(by int) string {
 }
 
 // day is the address of the agenda of one day.
-func (c *calendar) day(at time.Time) string {
+func (c *almanac) day(at time.Time) string {
 	return c.with("view", agendaView, "date", at.In(c.zone).Format(time.DateOnly), "days", "1")
 }
 
 // as is the address of another view of the same time.
-func (c *calendar) as(view string) string {
+func (c *almanac) as(view string) string {
 	if view == monthView {
 		view = "" // that is what the page shows if nothing is said
 	}
@@ -209,7 +209,7 @@ func (c *calendar) as(view string) string {
 }
 
 // toggled is the address with jobs included, or left out again.
-func (c *calendar) toggled(what string) string {
+func (c *almanac) toggled(what string) string {
 	var out []string
 	for _, each := range []string{"disabled", "stale"} {
 		if c.includes(each) != (each == what) {
@@ -220,7 +220,7 @@ func (c *calendar) toggled(what string) string {
 }
 
 // feed is the address for programs that subscribe to calendars.
-func (c *calendar) feed(p *page) string {
+func (c *almanac) feed(p *page) string {
 	v := c.filtering()
 	v.Set("format", "ics")
 	for _, name := range []string{"kind", "include"} {

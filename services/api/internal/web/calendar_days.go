@@ -33,7 +33,7 @@ type agendaDay struct {
 }
 
 // fill takes over what was found.
-func (c *calendar) fill(plan *occurrence.Plan) {
+func (c *almanac) fill(plan *occurrence.Plan) {
 	c.plan, c.count = plan, plan.Count()
 	for at := c.from; at.Before(c.to); at = at.AddDate(0, 0, 1) {
 		c.days = append(c.days, calendarDay{date: at})
@@ -58,7 +58,7 @@ func (c *calendar) fill(plan *occurrence.Plan) {
 }
 
 // agenda takes a page of entries: on each day, what happens once comes before what repeats.
-func (c *calendar) agenda() {
+func (c *almanac) agenda() {
 	ordered := occurrence.Plan{}
 	for i := range c.days {
 		for _, m := range slices.Concat(c.days[i].once(), c.days[i].repeated()) {
@@ -83,7 +83,7 @@ func (c *calendar) agenda() {
 }
 
 // dayOf is the day of the view in which a time is.
-func (c *calendar) dayOf(at time.Time) *calendarDay {
+func (c *almanac) dayOf(at time.Time) *calendarDay {
 	local := midnight(at.In(c.zone))
 	i, found := slices.BinarySearchFunc(c.days, local, func(d calendarDay, t time.Time) int { return d.date.Compare(t) })
 	if !found {
@@ -140,7 +140,7 @@ func (m calendarMark) text() string {
 	if len(m.jobs) == 1 {
 		return visible(m.jobs[0].Display)
 	}
-	return grouped(int64(len(m.jobs))) + " " + kindNames[m.Kind]
+	return grouped(int64(len(m.jobs))) + " " + manyRuns[m.Kind]
 }
 
 // when is the time of a mark, or how often it repeats.
@@ -164,22 +164,22 @@ func (m calendarMark) hint(zone *time.Location) string {
 }
 
 // to is where a mark leads: to its job, or to the agenda of its day.
-func (m calendarMark) to(p *page, c *calendar) string {
+func (m calendarMark) to(p *page, c *almanac) string {
 	if len(m.jobs) == 1 {
 		return p.local(m.jobs[0].URL)
 	}
 	return c.day(m.At) + "#" + c.anchor(occurrence.Entry{Slot: m.Slot})
 }
 
-// kindNames name many jobs of a kind, and kindName one.
+// manyRuns name many jobs of a kind, and oneRun one.
 var (
-	kindNames = map[string]string{occurrence.Routine: "backups", occurrence.Replication: "replications"}
-	kindName  = map[string]string{occurrence.Routine: "Backup", occurrence.Replication: "Replication"}
+	manyRuns  = map[string]string{occurrence.Routine: "backups", occurrence.Replication: "replications"}
+	oneRun    = map[string]string{occurrence.Routine: "Backup", occurrence.Replication: "Replication"}
 	kindIcons = map[string]string{occurrence.Routine: "backup", occurrence.Replication: "replication"}
 )
 
 // anchor is where the agenda has what happens at a time.
-func (c *calendar) anchor(e occurrence.Entry) string {
+func (c *almanac) anchor(e occurrence.Entry) string {
 	id := "t" + e.At.In(c.zone).Format("0102-1504")
 	if e.Repeats() {
 		id += "-often"
@@ -206,7 +206,7 @@ func exactIn(at time.Time) string {
 }
 
 // busiest is the most runs of an hour in the view.
-func (c *calendar) busiest() int {
+func (c *almanac) busiest() int {
 	most := 0
 	for i := range c.days {
 		most = max(most, slices.Max(c.days[i].hours[:]))

@@ -16,7 +16,7 @@ var calendarControls = []string{
 var jobResources = map[string]string{occurrence.Routine: "backup-routines", occurrence.Replication: "replications"}
 
 // calendarFilters are the filters of the kinds that are shown, with what is set.
-func (p *page) calendarFilters(c *calendar) (controls []filterControl, chips []filterChip) {
+func (p *page) calendarFilters(c *almanac) (controls []filterControl, chips []filterChip) {
 	var all []filterControl
 	for _, kind := range occurrence.Kinds {
 		r := p.Store.Set.Get(jobResources[kind])

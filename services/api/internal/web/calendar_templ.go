@@ -14,7 +14,7 @@ import (
 	"github.com/proxops/proxops/services/api/internal/occurrence"
 )
 
-func calendarPage(p *page, c *calendar) templ.Component {
+func calendarPage(p *page, c *almanac) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -226,7 +226,7 @@ func calendarPage(p *page, c *calendar) templ.Component {
 }
 
 // calendarFeed says how other programs show the same.
-func calendarFeed(p *page, c *calendar) templ.Component {
+func calendarFeed(p *page, c *almanac) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -297,7 +297,7 @@ func calendarFeed(p *page, c *calendar) templ.Component {
 	})
 }
 
-func calendarTools(c *calendar) templ.Component {
+func calendarTools(c *almanac) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -572,7 +572,7 @@ func choiceLink(to, text string, on bool) templ.Component {
 }
 
 // includeLink shows jobs that are left out otherwise. It is a link, so that the address says everything.
-func includeLink(c *calendar, what, text string) templ.Component {
+func includeLink(c *almanac, what, text string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -672,7 +672,7 @@ func includeLink(c *calendar, what, text string) templ.Component {
 }
 
 // calendarNotes say what is not as it should be.
-func calendarNotes(c *calendar) templ.Component {
+func calendarNotes(c *almanac) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -803,7 +803,7 @@ func calendarNotes(c *calendar) templ.Component {
 }
 
 // calendarUnplaced are the jobs whose runs cannot be told.
-func calendarUnplaced(p *page, c *calendar) templ.Component {
+func calendarUnplaced(p *page, c *almanac) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -970,7 +970,7 @@ func calendarUnplaced(p *page, c *calendar) templ.Component {
 	})
 }
 
-func calendarFilterForm(p *page, c *calendar) templ.Component {
+func calendarFilterForm(p *page, c *almanac) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1091,10 +1091,10 @@ func calendarFilterForm(p *page, c *calendar) templ.Component {
 // maxUnplaced is how many jobs the list of those shows that are in no place.
 const maxUnplaced = 50
 
-func (c *calendar) asking() bool { return c.params.Get("tab") == "filters" || len(c.wrong) > 0 }
+func (c *almanac) asking() bool { return c.params.Get("tab") == "filters" || len(c.wrong) > 0 }
 
 // runs is how many runs the view shows.
-func (c *calendar) runs() (n int) {
+func (c *almanac) runs() (n int) {
 	for i := range c.days {
 		n += c.days[i].runs
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/proxops/proxops/services/api/internal/occurrence"
 )
 
-func calendarMonth(p *page, c *calendar) templ.Component {
+func calendarMonth(p *page, c *almanac) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -132,7 +132,7 @@ func calendarMonth(p *page, c *calendar) templ.Component {
 	})
 }
 
-func monthDay(p *page, c *calendar, d calendarDay) templ.Component {
+func monthDay(p *page, c *almanac, d calendarDay) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -258,7 +258,7 @@ func monthDay(p *page, c *calendar, d calendarDay) templ.Component {
 	})
 }
 
-func dayHead(c *calendar, d calendarDay) templ.Component {
+func dayHead(c *almanac, d calendarDay) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -389,7 +389,7 @@ func dayHead(c *calendar, d calendarDay) templ.Component {
 }
 
 // density is a picture of how much a day does, hour by hour.
-func density(c *calendar, d calendarDay) templ.Component {
+func density(c *almanac, d calendarDay) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -480,7 +480,7 @@ func density(c *calendar, d calendarDay) templ.Component {
 	})
 }
 
-func markLink(p *page, c *calendar, m calendarMark) templ.Component {
+func markLink(p *page, c *almanac, m calendarMark) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -593,7 +593,7 @@ func markLink(p *page, c *calendar, m calendarMark) templ.Component {
 	})
 }
 
-func calendarWeek(p *page, c *calendar) templ.Component {
+func calendarWeek(p *page, c *almanac) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -851,7 +851,7 @@ func calendarWeek(p *page, c *calendar) templ.Component {
 	})
 }
 
-func weekMarks(p *page, c *calendar, date time.Time, marks []calendarMark, shown int) templ.Component {
+func weekMarks(p *page, c *almanac, date time.Time, marks []calendarMark, shown int) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -932,7 +932,7 @@ func weekMarks(p *page, c *calendar, date time.Time, marks []calendarMark, shown
 	})
 }
 
-func calendarAgenda(p *page, c *calendar) templ.Component {
+func calendarAgenda(p *page, c *almanac) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1122,7 +1122,7 @@ func calendarAgenda(p *page, c *calendar) templ.Component {
 	})
 }
 
-func agendaTable(p *page, c *calendar, entries []occurrence.Entry) templ.Component {
+func agendaTable(p *page, c *almanac, entries []occurrence.Entry) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1161,7 +1161,7 @@ func agendaTable(p *page, c *calendar, entries []occurrence.Entry) templ.Compone
 	})
 }
 
-func agendaRow(p *page, c *calendar, e occurrence.Entry, first bool) templ.Component {
+func agendaRow(p *page, c *almanac, e occurrence.Entry, first bool) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1513,9 +1513,9 @@ func jobLine(p *page, j *occurrence.Job) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var80 string
-		templ_7745c5c3_Var80, templ_7745c5c3_Err = templ.ResolveAttributeValue(kindName[j.Kind])
+		templ_7745c5c3_Var80, templ_7745c5c3_Err = templ.ResolveAttributeValue(oneRun[j.Kind])
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `calendar_views.templ`, Line: 246, Col: 69}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `calendar_views.templ`, Line: 246, Col: 67}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var80)
 		if templ_7745c5c3_Err != nil {
@@ -1534,9 +1534,9 @@ func jobLine(p *page, j *occurrence.Job) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var81 string
-		templ_7745c5c3_Var81, templ_7745c5c3_Err = templ.JoinStringErrs(kindName[j.Kind])
+		templ_7745c5c3_Var81, templ_7745c5c3_Err = templ.JoinStringErrs(oneRun[j.Kind])
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `calendar_views.templ`, Line: 248, Col: 51}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `calendar_views.templ`, Line: 248, Col: 49}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var81))
 		if templ_7745c5c3_Err != nil {
@@ -1605,7 +1605,7 @@ func jobLine(p *page, j *occurrence.Job) templ.Component {
 	})
 }
 
-func agendaPager(c *calendar) templ.Component {
+func agendaPager(c *almanac) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

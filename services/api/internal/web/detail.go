@@ -28,6 +28,7 @@ type sheet struct {
 	current string // path of the tab that is shown
 	mayEdit bool
 	mayCut  bool
+	custom  []resource.CustomField
 }
 
 // panels are further parts of the page of an object, by resource.
@@ -85,6 +86,9 @@ func (w *Web) detail(r *resource.Resource) handler {
 			}
 		}
 		s := p.sheet(r, o, "")
+		if s.custom, err = w.Store.CustomFields(ctx, r); err != nil {
+			return answer{}, fmt.Errorf("read custom fields for a page: %w", err)
+		}
 		var lead, more []templ.Component
 		if begin := leads[r.Name]; begin != nil {
 			if lead, err = begin(ctx, p, s); err != nil {
