@@ -40,7 +40,7 @@ func TestSelectedRowsAreEditedTogether(t *testing.T) {
 	admin := serve(t)
 	ids := admin.clusters(3)
 	blue := admin.make(tagsPath, map[string]any{"name": "blue", "slug": "blue"})
-	list := admin.get(clustersPath + "?q=cluster").want(t, 200)
+	list := admin.get(clustersPath+"?q=cluster").want(t, 200)
 	if n := len(list.all(tag("input"), with("name", "pk"), with("form", "bulk"))); n != 3 {
 		t.Fatalf("%d rows can be selected", n)
 	}
@@ -78,11 +78,11 @@ func TestSelectedRowsAreEditedTogether(t *testing.T) {
 func TestAllThatMatchesIsEditedWhateverThePage(t *testing.T) {
 	admin := serve(t)
 	ids := admin.clusters(30)
-	list := admin.get(clustersPath + "?limit=25&name__ic=cluster-01").want(t, 200)
+	list := admin.get(clustersPath+"?limit=25&name__ic=cluster-01").want(t, 200)
 	if list.has(with("name", "_all")) {
 		t.Error("a list of one page offers all that matches")
 	}
-	list = admin.get(clustersPath + "?limit=25&name__ic=cluster").want(t, 200)
+	list = admin.get(clustersPath+"?limit=25&name__ic=cluster").want(t, 200)
 	if !strings.Contains(list.text(), "Select all 30 matching") {
 		t.Fatal(list.text())
 	}
@@ -189,4 +189,26 @@ func TestBulkLeavesAloneWhatIsNotTheirs(t *testing.T) {
 	}
 	eve.post(clustersPath+"delete/", url.Values{"pk": {join(ids)}}).want(t, 403)
 	eve.post(clustersPath+"edit/", url.Values{"pk": {fmt.Sprint(ids[2])}}).goes(t, clustersPath)
+}
+
+func TestAtMostSoManyAreChangedAtOnce(t *testing.T) {
+	admin := serve(t)
+	if _, err := admin.pool.Exec(t.Context(), "INSERT INTO clusters (name) SELECT 'c' || n FROM generate_series(1, 10001) n"); err != nil {
+		t.Fatal(err)
+	}
+	g := admin.get(clustersPath)
+	if g.has(with("name", "_all")) || !strings.Contains(g.text(), "At most 10,000 can be changed at once") {
+		t.Error("the list offers to change too many")
+	}
+	form := url.Values{"_all": {"1"}, "_apply": {"1"}, "_change": {"description"}, "description": {"new"}}
+	for _, path := range []string{"edit/", "delete/"} {
+		if g := admin.post(clustersPath+path, form).want(t, 400); !strings.Contains(g.text(), "At most 10,000 objects") {
+			t.Errorf("%s says %s", path, g.text())
+		}
+	}
+	form.Set("_query", url.Values{"name__n": {"c1"}}.Encode())
+	admin.post(clustersPath+"edit/", form).want(t, 303)
+	if n := admin.one(clustersPath + "?description=new"); n != 10_000 {
+		t.Errorf("%d changed, want 10000", n)
+	}
 }

@@ -90,13 +90,13 @@ func (w *Web) detail(r *resource.Resource) handler {
 			return answer{}, fmt.Errorf("read custom fields for a page: %w", err)
 		}
 		var lead, more []templ.Component
-		if make := leads[r.Name]; make != nil {
-			if lead, err = make(ctx, p, s); err != nil {
+		if begin := leads[r.Name]; begin != nil {
+			if lead, err = begin(ctx, p, s); err != nil {
 				return answer{}, err
 			}
 		}
-		if make := panels[r.Name]; make != nil {
-			if more, err = make(ctx, p, s); err != nil {
+		if add := panels[r.Name]; add != nil {
+			if more, err = add(ctx, p, s); err != nil {
 				return answer{}, err
 			}
 		}

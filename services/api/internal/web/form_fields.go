@@ -24,6 +24,7 @@ type formField struct {
 	options           []resource.Option
 	from              string // path of the list to pick from
 	max               int    // characters
+	kept              bool   // a secret stays as it is if nothing is given
 	removable         bool   // a secret that may be taken away
 	numbers           bool   // items that look like numbers are numbers
 }
@@ -56,7 +57,8 @@ func (p *page) fieldsFor(ctx context.Context, r *resource.Resource, isNew bool) 
 		if c.from == "" && (c.kind == "pick" || c.kind == "picks") { // who may not see what to pick leaves it as it is
 			continue
 		}
-		c.removable = c.kind == "secret" && f.Blank && !isNew
+		c.kept = c.kind == "secret" && !isNew
+		c.removable = c.kept && f.Blank
 		c.required = f.Required && (isNew || c.kind != "secret")
 		out = append(out, c)
 	}
@@ -139,10 +141,21 @@ func (p *page) controlOf(r *resource.Resource, f *resource.Field) formField {
 	if r.Name == "tokens" && f.Name == "version" {
 		c.kind, c.options, c.null = "choice", []resource.Option{{Value: "2", Label: "v2"}, {Value: "1", Label: "v1 (legacy)"}}, false
 	}
-	if f.WriteOnly {
+	if _, once := f.Kind.(resource.OneTime); once || f.WriteOnly {
 		c.kind = "secret"
 	}
+	if hint := hints[r.Name+"."+f.Name]; hint != "" {
+		c.help = hint
+	}
 	return c
+}
+
+// hints say of fields how to fill them in, where the API need not.
+var hints = map[string]string{
+	"custom-fields.default":   `As JSON: a text in quotation marks, such as "ops".`,
+	"permissions.constraints": `As JSON: {"endpoint__name": "prod"} for the objects for which all of this holds; a list of such for those for which any holds; empty for all objects.`,
+	"permissions.actions":     "Further actions stand beside each other, such as grant (make tokens for others).",
+	"tokens.token":            "Usually empty: a secret is made, and shown once.",
 }
 
 // jsonControl is a control for JSON: that of lists is one for their items.

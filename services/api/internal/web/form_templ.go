@@ -1639,10 +1639,10 @@ func described(c formField, wrong []string) templ.Attributes {
 func set(c formField) bool { return slices.Contains([]string{"types", "choices", "actions"}, c.kind) }
 
 func secretHint(c formField) string {
-	if c.required {
-		return ""
+	if c.kept {
+		return "unchanged"
 	}
-	return "unchanged"
+	return ""
 }
 
 func rowsOf(text string, least int) string {

@@ -95,7 +95,7 @@ func TestCustomFieldsAreTypedControls(t *testing.T) {
 func TestCustomFieldsSayWhatIsWrongBesideTheirControls(t *testing.T) {
 	admin := serve(t)
 	admin.make(fieldsPath, map[string]any{"name": "rack", "type": "integer", "required": true, "default": 3, "validation_maximum": 9, "object_types": []string{"virtualization.cluster"}})
-	g := admin.get(clustersPath + "add/").want(t, 200)
+	g := admin.get(clustersPath+"add/").want(t, 200)
 	if v := valuesOf(g.control(t, "cf_rack"))[0]; v != "3" {
 		t.Errorf("the default is %q", v)
 	}
@@ -135,7 +135,7 @@ func TestAFormThatNobodyTouchedChangesNothing(t *testing.T) {
 		"/extras/custom-field-choice-sets/": admin.make("/extras/custom-field-choice-sets/", map[string]any{
 			"name": "s", "extra_choices": [][]string{{"a:b", "A: B"}, {`back\slash`, ""}, {"same", "same"}},
 		}),
-		fieldsPath: admin.make(fieldsPath, map[string]any{"name": "f", "type": "json", "default": map[string]any{"x": 1}, "object_types": []string{"virtualization.cluster"}}),
+		fieldsPath:                         admin.make(fieldsPath, map[string]any{"name": "f", "type": "json", "default": map[string]any{"x": 1}, "object_types": []string{"virtualization.cluster"}}),
 		"/plugins/proxbox/sync-schedules/": admin.make("/plugins/proxbox/sync-schedules/", map[string]any{"name": "s", "interval": 60, "types": []string{"replications"}, "endpoints": []int{endpoint}}),
 	}
 	for path, id := range objects {
@@ -201,7 +201,7 @@ func TestFormsOfPermissionsChoicesAndTokensHaveFittingControls(t *testing.T) {
 	if text := textOf(g.one(t, with("id", "wrong-allowed_ips"))); !strings.Contains(text, "Did you mean 192.0.2.0/24?") {
 		t.Errorf("got %q", text)
 	}
-	g = admin.get(tagsPath + "add/").want(t, 200)
+	g = admin.get(tagsPath+"add/").want(t, 200)
 	if kind, _ := attr(g.control(t, "color"), "type"); kind != "color" || valuesOf(g.control(t, "color"))[0] != "#9e9e9e" {
 		t.Error("the colour is no colour field with the default")
 	}
@@ -224,7 +224,7 @@ func (p *person) found(path string) map[string]any {
 
 func TestFormsOfNewObjectsBeginWithTheDefaultsOfTheAPI(t *testing.T) {
 	admin := serve(t)
-	g := admin.get(endpointsPath + "add/").want(t, 200)
+	g := admin.get(endpointsPath+"add/").want(t, 200)
 	for name, want := range map[string]string{"enabled": "true", "verify_ssl": "true", "port": "8006", "poll_interval": "60", "site": "default"} {
 		if v := valuesOf(g.control(t, name))[0]; v != want {
 			t.Errorf("%s begins with %q, want %q", name, v, want)

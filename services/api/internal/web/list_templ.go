@@ -804,9 +804,9 @@ func row(p *page, l *listing, o object) templ.Component {
 				}
 				if text := plain(o[name]); text != "" && !isTime(l.r.Field(name), text) {
 					var templ_7745c5c3_Var41 string
-					templ_7745c5c3_Var41, templ_7745c5c3_Err = templ.JoinStringErrs(visible(text))
+					templ_7745c5c3_Var41, templ_7745c5c3_Err = templ.JoinStringErrs(middle(visible(text)))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `list.templ`, Line: 143, Col: 22}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `list.templ`, Line: 143, Col: 30}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var41))
 					if templ_7745c5c3_Err != nil {

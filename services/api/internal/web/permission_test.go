@@ -204,7 +204,7 @@ func TestPickersAndStreamsOfPagesAreLimitedAsWell(t *testing.T) {
 	g := editor.get(at("/plugins/proxbox/backup-routines/", w.seen["backup-routines"], "edit/")).want(t, 200)
 	for _, n := range g.all(with("data-picker")) {
 		from, _ := attr(n, "data-picker")
-		if got := editor.get(from + "?limit=100").want(t, 200); strings.Contains(got.body, secretName) {
+		if got := editor.get(from+"?limit=100").want(t, 200); strings.Contains(got.body, secretName) {
 			t.Errorf("%s offers what is hidden", from)
 		}
 	}

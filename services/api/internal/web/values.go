@@ -181,12 +181,16 @@ func (o object) choiceOrText(name string) string {
 // name is what an object is called.
 func (o object) name() string { return fmt.Sprint(visible(o.text("display"))) }
 
-// seconds is a time of the day to the second, in UTC until the browser knows better.
-func seconds(at string) string {
-	if t, ok := parseMoment(at); ok {
-		return t.Format("2006-01-02 15:04:05")
+// maxWord is how long a word may be in a list.
+const maxWord = 26
+
+// middle leaves out the middle of a text that is one long word, such as an id: what tells it from others is often at its end.
+func middle(text string) string {
+	runes := []rune(text)
+	if len(runes) <= maxWord || strings.ContainsFunc(text, unicode.IsSpace) {
+		return text
 	}
-	return at
+	return string(runes[:maxWord/2-1]) + "…" + string(runes[len(runes)-maxWord/2+1:])
 }
 
 // nominal are numbers that are names of something, which nobody adds or compares.
@@ -203,4 +207,12 @@ func measured(r *resource.Resource, name string) bool {
 		return true
 	}
 	return false
+}
+
+// seconds is a time of the day to the second, in UTC until the browser knows better.
+func seconds(at string) string {
+	if t, ok := parseMoment(at); ok {
+		return t.Format("2006-01-02 15:04:05")
+	}
+	return at
 }

@@ -201,7 +201,7 @@ func TestHostileTextsAreInertInCSV(t *testing.T) {
 	w := hostileWorld(t)
 	for name := range w.seen {
 		r := w.set.Get(name)
-		g := w.get("/api/" + r.Path + "/?export=csv").want(t, 200)
+		g := w.get("/api/"+r.Path+"/?export=csv").want(t, 200)
 		if kind := g.header.Get("Content-Type"); !strings.HasPrefix(kind, "text/csv") || g.header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %q may be taken for a page", name, kind)
 		}

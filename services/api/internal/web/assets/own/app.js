@@ -272,6 +272,59 @@
   }
   window.addEventListener("beforeunload", () => { if (source) source.close(); });
 
+  /* Forms and selections */
+  // Moments are typed in the zone of whoever types, and sent in UTC. Who touches nothing sends what was there.
+  function moments(at) {
+    for (const input of $("input[data-moment]:not([data-ready])", at)) {
+      input.dataset.ready = "";
+      const was = new Date(input.value);
+      if (input.value && isNaN(was)) continue;
+      const local = document.createElement("input");
+      local.type = "datetime-local";
+      local.step = "1";
+      local.className = input.className;
+      for (const name of ["id", "aria-describedby", "aria-invalid", "aria-required"]) {
+        if (input.hasAttribute(name)) local.setAttribute(name, input.getAttribute(name));
+      }
+      input.removeAttribute("id");
+      if (input.value) local.value = new Date(was.getTime() - was.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
+      local.addEventListener("input", () => { input.value = local.value ? new Date(local.value).toISOString() : ""; });
+      input.type = "hidden";
+      const zone = document.createElement("small");
+      zone.className = "form-hint";
+      zone.textContent = "In your time zone, " + Intl.DateTimeFormat().resolvedOptions().timeZone;
+      input.after(local, zone);
+    }
+  }
+  // How many rows are selected; all that match instead, if that is ticked.
+  function selection() {
+    const bar = document.getElementById("bulk");
+    if (!bar) return;
+    const all = bar.querySelector("[data-matching]"), n = $("[data-row] input[name=pk]:checked").length;
+    if (all && !n) all.checked = false;
+    bar.querySelector("[data-selected]").textContent = (all && all.checked ? all.dataset.matching : n) + " selected";
+    const head = document.querySelector("[data-select-all]");
+    if (head) { const rows = $("[data-row] input[name=pk]").length; head.checked = rows > 0 && n === rows; head.indeterminate = n > 0 && n < rows; }
+  }
+  document.addEventListener("proxops:selected", selection);
+  document.addEventListener("change", (e) => { if (e.target.matches("[data-matching]")) selection(); });
+  // In bulk, what is touched is to be changed.
+  function touched(e) {
+    const field = e.target.closest && e.target.closest(".bulk-field");
+    const box = field && field.querySelector("input[name=_change]");
+    if (box && e.target !== box) box.checked = true;
+  }
+  document.addEventListener("input", touched);
+  document.addEventListener("click", (e) => { if (e.target.closest(".bulk-field .picker li, .bulk-field .picker .btn-close")) touched(e); });
+  document.addEventListener("proxops:picked", touched);
+  document.addEventListener("click", (e) => {
+    const copy = e.target.closest("[data-copy]");
+    if (!copy) return;
+    const from = document.getElementById(copy.dataset.copy);
+    from.select();
+    if (navigator.clipboard) navigator.clipboard.writeText(from.value).then(() => { copy.textContent = "Copied"; });
+  });
+
   /* Jobs: the page of one that goes on follows its stream. When it has ended, the page asks for itself again. */
   let watched = null;
   const inert = (s) => String(s).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
@@ -367,59 +420,6 @@
       list.append(...Intl.supportedValuesOf("timeZone").map((zone) => new Option(zone, zone)));
     }
   }
-
-  /* Forms and selections */
-  // Moments are typed in the zone of whoever types, and sent in UTC. Who touches nothing sends what was there.
-  function moments(at) {
-    for (const input of $("input[data-moment]:not([data-ready])", at)) {
-      input.dataset.ready = "";
-      const was = new Date(input.value);
-      if (input.value && isNaN(was)) continue;
-      const local = document.createElement("input");
-      local.type = "datetime-local";
-      local.step = "1";
-      local.className = input.className;
-      for (const name of ["id", "aria-describedby", "aria-invalid", "aria-required"]) {
-        if (input.hasAttribute(name)) local.setAttribute(name, input.getAttribute(name));
-      }
-      input.removeAttribute("id");
-      if (input.value) local.value = new Date(was.getTime() - was.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
-      local.addEventListener("input", () => { input.value = local.value ? new Date(local.value).toISOString() : ""; });
-      input.type = "hidden";
-      const zone = document.createElement("small");
-      zone.className = "form-hint";
-      zone.textContent = "In your time zone, " + Intl.DateTimeFormat().resolvedOptions().timeZone;
-      input.after(local, zone);
-    }
-  }
-  // How many rows are selected; all that match instead, if that is ticked.
-  function selection() {
-    const bar = document.getElementById("bulk");
-    if (!bar) return;
-    const all = bar.querySelector("[data-matching]"), n = $("[data-row] input[name=pk]:checked").length;
-    if (all && !n) all.checked = false;
-    bar.querySelector("[data-selected]").textContent = (all && all.checked ? all.dataset.matching : n) + " selected";
-    const head = document.querySelector("[data-select-all]");
-    if (head) { const rows = $("[data-row] input[name=pk]").length; head.checked = rows > 0 && n === rows; head.indeterminate = n > 0 && n < rows; }
-  }
-  document.addEventListener("proxops:selected", selection);
-  document.addEventListener("change", (e) => { if (e.target.matches("[data-matching]")) selection(); });
-  // In bulk, what is touched is to be changed.
-  function touched(e) {
-    const field = e.target.closest && e.target.closest(".bulk-field");
-    const box = field && field.querySelector("input[name=_change]");
-    if (box && e.target !== box) box.checked = true;
-  }
-  document.addEventListener("input", touched);
-  document.addEventListener("click", (e) => { if (e.target.closest(".bulk-field .picker li, .bulk-field .picker .btn-close")) touched(e); });
-  document.addEventListener("proxops:picked", touched);
-  document.addEventListener("click", (e) => {
-    const copy = e.target.closest("[data-copy]");
-    if (!copy) return;
-    const from = document.getElementById(copy.dataset.copy);
-    from.select();
-    if (navigator.clipboard) navigator.clipboard.writeText(from.value).then(() => { copy.textContent = "Copied"; });
-  });
 
   // What scrolls in a frame of its own can be scrolled by keyboard, also where nothing in it takes the focus.
   function frames(at) {
