@@ -215,3 +215,34 @@ func TestSyncNowReachesWhatItsUserMay(t *testing.T) {
 		t.Errorf("a disabled endpoint: %s", got)
 	}
 }
+
+func TestPagesOfJobsOfProxmoxSyncTheirEndpoint(t *testing.T) {
+	f := newFleet(t)
+	id := f.routine("nightly", f.lab, []int{100}, "")
+	g := f.get(at(routinesPath, id)).want(t, 200)
+	to := f.post(syncPath, g.sent(g.one(t, tag("form"), with("action", syncPath)))).want(t, 303).header.Get("Location")
+	if n := f.number("SELECT count(*) FROM jobs WHERE kinds = '{backup_routine}' AND endpoint_ids = ARRAY[$1::integer] AND object_id = $1", f.lab); n != 1 || !strings.HasPrefix(to, jobsPath) {
+		t.Errorf("%d such jobs, %s", n, to)
+	}
+	u := f.limited("viewer", toOne(f.lab, "view")...)
+	if u.get(at(routinesPath, id)).want(t, 200).has(tag("form"), with("action", syncPath)) {
+		t.Error("who may not start jobs is offered to")
+	}
+}
+
+func TestJobsAreFilteredByWhatTheyRead(t *testing.T) {
+	admin := serve(t)
+	prod, lab := admin.endpoint("prod"), admin.endpoint("lab")
+	admin.start(map[string]any{"types": []string{"replications"}, "endpoints": []int{prod}, "name": "first"})
+	admin.start(map[string]any{"types": []string{"inventory"}, "endpoints": []int{lab}, "name": "second"})
+	g := admin.get(jobsPath + "?tab=filters").want(t, 200)
+	if n := len(all(g.control(t, "sync_type"), tag("option"))); n != 4 {
+		t.Errorf("%d types to choose from", n)
+	}
+	for query, want := range map[string]string{"sync_type=replications": "first", "proxmox_endpoint_id=" + fmt.Sprint(lab): "second", "status=pending&q=seco": "second"} {
+		rows := admin.get(jobsPath + "?" + query).want(t, 200).all(tag("tr"), with("data-row"))
+		if len(rows) != 1 || !strings.Contains(textOf(rows[0]), want) {
+			t.Errorf("%s: %d rows", query, len(rows))
+		}
+	}
+}
