@@ -144,7 +144,7 @@ func TestNothingIsLostOrRepeatedWhateverGoes(t *testing.T) {
 	b := w.join(localnats.API)
 	o := w.options(b)
 	o.Events, o.Recent = 32, 16
-	const total, endpoints, each = 1500, 3, 3
+	const total, endpoints, each = 800, 3, 3
 	var mu sync.Mutex
 	s := w.open(o)
 	site := func() *site { mu.Lock(); defer mu.Unlock(); return s }
@@ -191,7 +191,7 @@ func TestNothingIsLostOrRepeatedWhateverGoes(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 1000))
 	for n := 1; n <= total; n++ {
 		w.publish(1+(n-1)%endpoints, Routine, "updated", n)
-		switch r.IntN(200) {
+		switch r.IntN(150) {
 		case 0, 1:
 			old := site()
 			mu.Lock()

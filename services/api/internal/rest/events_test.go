@@ -3,8 +3,8 @@ package rest_test
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -21,10 +21,7 @@ import (
 	"github.com/proxops/proxops/services/api/internal/live"
 )
 
-const (
-	eventsPath = "/api/plugins/proxbox/events/"
-	noJob      = `{"detail":"No Job matches the given query."}`
-)
+const eventsPath = "/api/plugins/proxbox/events/"
 
 // streams is a world with NATS, in which a relay publishes when it is told to.
 type streams struct {
@@ -44,7 +41,12 @@ func newStreams(t *testing.T, heartbeat time.Duration) *streams {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- hub.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 	s.api.Live = hub
 	return s
 }
@@ -140,9 +142,7 @@ func TestEventsAreThoseOfObjectsThatOneMayView(t *testing.T) {
 	}
 	routine := func(endpoint int, job string, more map[string]any) int {
 		body := map[string]any{"endpoint": endpoint, "job_id": job, "selection": []int{1}}
-		for k, v := range more {
-			body[k] = v
-		}
+		maps.Copy(body, more)
 		return s.make(routinesPath, body)
 	}
 	s.make(tagsPath, map[string]any{"name": "Alpha", "slug": "alpha"})
@@ -346,80 +346,6 @@ func TestWithoutNATSNothingIsStreamed(t *testing.T) {
 		res := w.listen(path, "Bearer "+w.token)
 		if res.head.StatusCode != 503 {
 			t.Errorf("%s: %d", path, res.head.StatusCode)
-		}
-	}
-}
-
-func TestAJobIsStreamedToWhoMayViewIt(t *testing.T) {
-	s := newStreams(t, 20*time.Millisecond)
-	done, failed, _, running := s.plantSyncJobs()
-	stream := func(id int) string { return path(syncJobsPath, id) + "stream/" }
-	// Parts are as the job itself shows them.
-	for _, list := range []string{syncJobsPath, syncJobsAlias} {
-		results := s.get(path(list, done)).body
-		live := s.listen(path(list, done)+"stream/", "Bearer "+s.token)
-		var events []string
-		for {
-			id, event, data := live.event()
-			if event == "" {
-				break
-			}
-			events = append(events, strings.TrimSpace(event+" "+id))
-			if event == "part" && !strings.Contains(results, data) {
-				t.Errorf("no result of the job is %s:\n%s", data, results)
-			}
-			if event == "log" && !strings.Contains(results, data) {
-				t.Errorf("no line of the job is %s:\n%s", data, results)
-			}
-			if event == "end" && data != fmt.Sprintf(`{"id":%d,"status":"completed"}`, done) {
-				t.Errorf("it ends with %s", data)
-			}
-		}
-		if got := strings.Join(events, ", "); got != "job, part, part, part, part, log 1, log 2, end" {
-			t.Errorf("%s", got)
-		}
-	}
-	if id, event, _ := s.listen(stream(done)+"?last_event_id=1", "Bearer "+s.token).last("log"); id != "2" || event != "log" {
-		t.Errorf("%s %s", event, id)
-	}
-	s.get(stream(done)+"?last_event_id=x").want(t, 400, `{"last_event_id":["Enter a whole number."]}`)
-	s.get(stream(99999)).want(t, 404, noJob)
-	s.get(stream(1<<40)).want(t, 404, noJob)
-	s.get(path(syncJobsPath, done)+"x/stream/").want(t, 404, "")
-	s.ask("POST", stream(done), nil).want(t, 405, "")
-	s.ask("OPTIONS", stream(done), nil).want(t, 200, "")
-	s.ask("GET", stream(done), nil, "Authorization", "").want(t, 403, anonymous)
-	if h := s.ask("HEAD", stream(done), nil); h.status != 200 || h.header.Get("Content-Type") != "text/event-stream" {
-		t.Errorf("%d %v", h.status, h.header)
-	}
-	user := s.newUser("somebody", false)
-	token := "Bearer " + s.newToken(user, true)
-	s.ask("GET", stream(done), nil, "Authorization", token).want(t, 403, forbidden)
-	s.grant(user, change.Job, "view", fmt.Sprintf(`{"id": %d}`, running))
-	s.ask("GET", stream(failed), nil, "Authorization", token).want(t, 404, noJob)
-	theirs := s.listen(stream(running), token)
-	if _, event, _ := theirs.event(); event != "job" {
-		t.Errorf("%s", event)
-	}
-	s.exec("UPDATE permissions SET constraints = '{\"id\": 0}'")
-	if _, event, data := theirs.event(); event != "error" || data != noJob {
-		t.Errorf("%s %s", event, data)
-	}
-	s.exec("DELETE FROM permission_users")
-	if !errors.Is(theirs.read.Err(), nil) || theirs.read.Scan() {
-		t.Errorf("it goes on with %q, %v", theirs.read.Text(), theirs.read.Err())
-	}
-}
-
-// last reads to the end and returns the last event of this type.
-func (s *sse) last(of string) (id, event, data string) {
-	for {
-		i, e, d := s.event()
-		if e == "" {
-			return id, event, data
-		}
-		if e == of {
-			id, event, data = i, e, d
 		}
 	}
 }

@@ -92,6 +92,9 @@ func Settle(ctx context.Context, tx pgx.Tx, endpoint int32, generation int64, ki
 // String says how a reading ended, for people.
 func (o Outcome) String() string {
 	cost := fmt.Sprintf("%d requests in %s", o.Requests, o.Duration.Round(time.Millisecond))
+	if o.Requests == 1 {
+		cost = "one request in " + o.Duration.Round(time.Millisecond).String()
+	}
 	if o.Status != "completed" {
 		return fmt.Sprintf("%s after %s: %s (%s)", o.Status, cost, o.Failure.Text, o.Failure.Remedy)
 	}

@@ -2,12 +2,11 @@ package syncs_test
 
 import (
 	"context"
-	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/proxops/proxops/libs/app"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
 )
@@ -182,20 +181,26 @@ func TestRunPutsTasksOnTheQueueWhenItIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	errStop := errors.New("the task is there")
-	err = app.Run(t.Context(), o.keeper.Run, func(context.Context) error {
-		o.ask([]proxopsv1.Kind{backups})
-		for { // until its subscription is there
-			if err := o.bus.Conn().Publish(subjects.ControlJobs, nil); err != nil {
-				return err
-			}
-			if _, err := tasks.NextMsg(50 * time.Millisecond); err == nil {
-				return errStop
-			}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := o.keeper.Run(ctx); err != nil {
+			t.Error(err)
 		}
 	})
-	if !errors.Is(err, errStop) {
-		t.Fatal(err)
+	defer running.Wait()
+	defer cancel()
+	o.ask([]proxopsv1.Kind{backups})
+	for deadline := time.Now().Add(time.Minute); ; { // until its subscription is there
+		if err := o.bus.Conn().Publish(subjects.ControlJobs, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tasks.NextMsg(50 * time.Millisecond); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no task is put on the queue")
+		}
 	}
 }
 
