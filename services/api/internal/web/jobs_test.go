@@ -235,12 +235,12 @@ func TestJobsAreFilteredByWhatTheyRead(t *testing.T) {
 	prod, lab := admin.endpoint("prod"), admin.endpoint("lab")
 	admin.start(map[string]any{"types": []string{"replications"}, "endpoints": []int{prod}, "name": "first"})
 	admin.start(map[string]any{"types": []string{"inventory"}, "endpoints": []int{lab}, "name": "second"})
-	g := admin.get(jobsPath + "?tab=filters").want(t, 200)
+	g := admin.get(jobsPath+"?tab=filters").want(t, 200)
 	if n := len(all(g.control(t, "sync_type"), tag("option"))); n != 4 {
 		t.Errorf("%d types to choose from", n)
 	}
 	for query, want := range map[string]string{"sync_type=replications": "first", "proxmox_endpoint_id=" + fmt.Sprint(lab): "second", "status=pending&q=seco": "second"} {
-		rows := admin.get(jobsPath + "?" + query).want(t, 200).all(tag("tr"), with("data-row"))
+		rows := admin.get(jobsPath+"?"+query).want(t, 200).all(tag("tr"), with("data-row"))
 		if len(rows) != 1 || !strings.Contains(textOf(rows[0]), want) {
 			t.Errorf("%s: %d rows", query, len(rows))
 		}

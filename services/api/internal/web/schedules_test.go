@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
@@ -47,9 +48,7 @@ func (p *person) write(path string, changes url.Values) page {
 	g := p.get(path).want(p.t, 200)
 	form := g.one(p.t, tag("form"), with("method", "post"), within2(g))
 	sent := g.sent(form)
-	for name, values := range changes {
-		sent[name] = values
-	}
+	maps.Copy(sent, changes)
 	return p.post(path, sent)
 }
 
