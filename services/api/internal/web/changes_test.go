@@ -7,7 +7,7 @@ import (
 )
 
 func TestAChangeShowsWhatItChangedAndWhatElseItsRequestDid(t *testing.T) {
-	f := newFleet(t)
+	f := newClusters(t)
 	id := f.make(tagsPath, map[string]any{"name": "old name", "slug": "one"})
 	other := f.make(tagsPath, map[string]any{"name": "second", "slug": "two"})
 	status, _ := f.ask("PATCH", tagsPath, []map[string]any{{"id": id, "name": hostileName, "changelog_message": "because " + hostileName}, {"id": other, "name": "third"}})
@@ -44,7 +44,7 @@ func TestAChangeShowsWhatItChangedAndWhatElseItsRequestDid(t *testing.T) {
 }
 
 func TestTheChangeLogKeepsToWhatItsViewerMaySee(t *testing.T) {
-	f := newFleet(t)
+	f := newClusters(t)
 	shown := f.make(tagsPath, map[string]any{"name": "shown", "slug": "shown"})
 	status, _ := f.ask("PATCH", tagsPath, []map[string]any{{"id": shown, "name": "shown still"}, {"id": f.make(tagsPath, map[string]any{"name": "hidden", "slug": "hidden"}), "name": "hidden still"}})
 	if status != 200 {

@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-// fleet is two clusters with the same VMIDs.
-type fleet struct {
+// clusters are two, whose guests have the same VMIDs.
+type clusters struct {
 	*person
 	prod, lab, prodCluster, labCluster int
 	node, other                        int
 	web, db, labWeb, lone              int
 }
 
-func newFleet(t *testing.T) *fleet {
+func newClusters(t *testing.T) *clusters {
 	t.Helper()
-	f := &fleet{person: serve(t)}
+	f := &clusters{person: serve(t)}
 	f.prod, f.lab = f.endpoint("prod"), f.endpoint("lab")
 	f.prodCluster = f.make(clustersPath, map[string]any{"name": "prod-cluster", "proxmox_endpoint": f.prod})
 	f.labCluster = f.make(clustersPath, map[string]any{"name": "lab-cluster", "proxmox_endpoint": f.lab})
@@ -31,7 +31,7 @@ func newFleet(t *testing.T) *fleet {
 }
 
 // routine makes a backup routine; what no request may set is set behind its back.
-func (f *fleet) routine(name string, endpoint int, selection []int, more string) int {
+func (f *clusters) routine(name string, endpoint int, selection []int, more string) int {
 	f.t.Helper()
 	id := f.make(routinesPath, map[string]any{"job_id": name, "endpoint": endpoint, "selection": append([]int{}, selection...), "schedule": "02:00", "keep_last": 3, "keep_daily": 7})
 	if more != "" {
@@ -41,7 +41,7 @@ func (f *fleet) routine(name string, endpoint int, selection []int, more string)
 }
 
 func TestTheTabOfAGuestShowsWhatIsDoneForItOnItsCluster(t *testing.T) {
-	f := newFleet(t)
+	f := newClusters(t)
 	f.routine("by-id", f.prod, []int{100}, "")
 	f.routine("by-pool", f.prod, nil, "selection_mode = 'pool', pool = 'gold'")
 	f.routine("all-of-them", f.prod, nil, "")
@@ -80,7 +80,7 @@ func TestTheTabOfAGuestShowsWhatIsDoneForItOnItsCluster(t *testing.T) {
 }
 
 func TestTheTabOfAGuestKeepsToWhatItsViewerMaySee(t *testing.T) {
-	f := newFleet(t)
+	f := newClusters(t)
 	f.routine("prod-all", f.prod, nil, "")
 	f.routine("prod-100", f.prod, []int{100}, "")
 	f.make(replsPath, map[string]any{"endpoint": f.prod, "replication_id": "100-0", "virtual_machine": f.web, "guest": 100, "jobnum": 0, "target": "pve-2"})
@@ -99,7 +99,7 @@ func TestTheTabOfAGuestKeepsToWhatItsViewerMaySee(t *testing.T) {
 }
 
 func TestARoutineShowsTheGuestsThatItCovers(t *testing.T) {
-	f := newFleet(t)
+	f := newClusters(t)
 	for name, c := range map[string]struct {
 		selection []int
 		more      string
@@ -140,7 +140,7 @@ func TestARoutineShowsTheGuestsThatItCovers(t *testing.T) {
 }
 
 func TestObjectsSayWhatRefersToThem(t *testing.T) {
-	f := newFleet(t)
+	f := newClusters(t)
 	store := f.make(storagePath, map[string]any{"name": "pbs", "cluster": f.prodCluster})
 	f.routine("a", f.prod, nil, fmt.Sprintf("node_id = %d, storage_id = %d", f.node, store))
 	f.routine("b", f.prod, nil, fmt.Sprintf("storage_id = %d", store))

@@ -217,7 +217,7 @@ func TestSyncNowReachesWhatItsUserMay(t *testing.T) {
 }
 
 func TestPagesOfJobsOfProxmoxSyncTheirEndpoint(t *testing.T) {
-	f := newFleet(t)
+	f := newClusters(t)
 	id := f.routine("nightly", f.lab, []int{100}, "")
 	g := f.get(at(routinesPath, id)).want(t, 200)
 	to := f.post(syncPath, g.sent(g.one(t, tag("form"), with("action", syncPath)))).want(t, 303).header.Get("Location")

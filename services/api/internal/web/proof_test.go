@@ -6,7 +6,7 @@ import (
 )
 
 func TestBadgesSayWhatIsKnownOfAStatusAndNoMore(t *testing.T) {
-	f := newFleet(t)
+	f := newClusters(t)
 	id := f.routine("nightly", f.prod, []int{100}, "")
 	const read = "2026-11-29 12:03:04.5+00"
 	for name, c := range map[string]struct {
@@ -39,7 +39,7 @@ func TestBadgesSayWhatIsKnownOfAStatusAndNoMore(t *testing.T) {
 }
 
 func TestProofsAreForThoseWhoMaySeeTheEndpoint(t *testing.T) {
-	f := newFleet(t)
+	f := newClusters(t)
 	id := f.routine("nightly", f.prod, []int{100}, "status = 'stale', stale_since = '2026-11-28T00:00:00Z'")
 	f.run("INSERT INTO sync_states (endpoint_id, kind, object_count, last_seen, status, since) VALUES ($1, 'backup_routine', 41, now(), 'ok', now())", f.prod)
 	u := f.limited("some", permission{types: []string{"netbox_proxbox.backuproutine"}, actions: []string{"view"}},

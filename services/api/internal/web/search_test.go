@@ -7,7 +7,7 @@ import (
 )
 
 func TestTheSearchLooksIntoAllListsAndLeadsToThem(t *testing.T) {
-	f := newFleet(t)
+	f := newClusters(t)
 	for n := range 12 {
 		f.routine(fmt.Sprintf("needle-%02d", n), f.prod, []int{100}, "")
 	}
@@ -36,7 +36,7 @@ func TestTheSearchLooksIntoAllListsAndLeadsToThem(t *testing.T) {
 }
 
 func TestTheSearchFindsWhatItsUserMaySee(t *testing.T) {
-	f := newFleet(t)
+	f := newClusters(t)
 	f.routine("needle-prod", f.prod, []int{100}, "")
 	f.routine("needle-lab", f.lab, []int{100}, "")
 	f.make(nodesPath, map[string]any{"name": "needle-node", "endpoint": f.prod})
