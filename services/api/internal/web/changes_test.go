@@ -10,7 +10,7 @@ func TestAChangeShowsWhatItChangedAndWhatElseItsRequestDid(t *testing.T) {
 	f := newClusters(t)
 	id := f.make(tagsPath, map[string]any{"name": "old name", "slug": "one"})
 	other := f.make(tagsPath, map[string]any{"name": "second", "slug": "two"})
-	status, _ := f.ask("PATCH", tagsPath, []map[string]any{{"id": id, "name": hostileName, "changelog_message": "because " + hostileName}, {"id": other, "name": "third"}})
+	status, _ := f.ask("PATCH", tagsPath, []map[string]any{{"id": id, "name": maliceName, "changelog_message": "because " + maliceName}, {"id": other, "name": "third"}})
 	if status != 200 {
 		t.Fatal(status)
 	}
@@ -20,7 +20,7 @@ func TestAChangeShowsWhatItChangedAndWhatElseItsRequestDid(t *testing.T) {
 	updated := change(id, "update")
 	g := f.get(at(changesPath, updated)).want(t, 200)
 	g.inert(t)
-	if got := textOf(g.one(t, tag("table"), class("diff"))); got != "Field Before After Name old name "+hostileName {
+	if got := textOf(g.one(t, tag("table"), class("diff"))); got != "Field Before After Name old name "+maliceName {
 		t.Errorf("the difference is %s", got)
 	}
 	for what, to := range map[string]string{"the object": at(tagsPath, id), "the change before": at(changesPath, change(id, "create")), "the other change of the request": at(changesPath, change(other, "update")), "the other object": at(tagsPath, other)} {

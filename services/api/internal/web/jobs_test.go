@@ -15,10 +15,10 @@ const (
 	syncPath      = "/plugins/proxbox/sync/"
 )
 
-// hostile is text that wants to be markup, and to turn what follows around.
-const hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x01\u202egnirts"
+// malice is text that wants to be markup, and to turn what follows around.
+const malice = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x01\u202egnirts"
 
-// inert checks that hostile text is on a page, and is nothing but text.
+// inert checks that malice is on a page, and is nothing but text.
 func (g page) inert(t *testing.T) {
 	t.Helper()
 	for _, n := range g.all(tag("script")) {
@@ -112,7 +112,7 @@ func TestWhatIsWrongWithAJobIsShownAsText(t *testing.T) {
 	admin := serve(t)
 	e := admin.endpoint("prod")
 	id := admin.start(map[string]any{"name": "<b>all</b>"})
-	stored := strings.ReplaceAll(hostile, "\x00", "")
+	stored := strings.ReplaceAll(malice, "\x00", "")
 	admin.run("UPDATE job_parts SET status = 'failed', error_kind = 'permission', error_text = $2, remedy = $2, missing_privilege = '/ Sys.Audit', endpoint_name = $2 WHERE job_id = $1", id, stored)
 	admin.run("UPDATE jobs SET status = 'failed', error = $2, completed = now() WHERE id = $1", id, stored)
 	admin.run("INSERT INTO job_logs (job_id, level, message) VALUES ($1, 'error', $2)", id, stored)

@@ -113,7 +113,7 @@ func TestASchedulesFormMakesAndChangesIt(t *testing.T) {
 func TestASchedulesPageRunsAndSwitchesIt(t *testing.T) {
 	admin := serve(t)
 	prod := admin.endpoint("prod")
-	id := admin.make(schedulesPath, map[string]any{"name": hostileName, "calendar": "daily", "time_zone": "Europe/Berlin", "endpoints": []int{prod}})
+	id := admin.make(schedulesPath, map[string]any{"name": maliceName, "calendar": "daily", "time_zone": "Europe/Berlin", "endpoints": []int{prod}})
 	g := admin.get(at(schedulesPath, id)).want(t, 200)
 	if len(all(g.one(t, tag("ol"), class("runs")), tag("time"))) != 5 {
 		t.Errorf("not five runs:\n%s", g.text())
@@ -138,7 +138,7 @@ func TestASchedulesPageRunsAndSwitchesIt(t *testing.T) {
 	admin.get(schedulesPath).want(t, 200)
 }
 
-const hostileName = "<script>alert(1)</script>"
+const maliceName = "<script>alert(1)</script>"
 
 func TestSchedulesAreForThoseWhoMayStartJobs(t *testing.T) {
 	admin := serve(t)
