@@ -97,7 +97,7 @@ func newLists(b *testing.B) *lists {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := admin.CreateUser(b.Context(), pool, admin.NewUser{Name: "admin", Superuser: true}); err != nil {
+	if _, err := admin.CreateUser(b.Context(), pool, admin.NewUser{Name: "admin", Password: benchPassword, Superuser: true}); err != nil {
 		b.Fatal(err)
 	}
 	token, err := admin.CreateToken(b.Context(), pool, peppers, "admin", admin.NewToken{Version: 2})

@@ -29,6 +29,7 @@ type Principal struct {
 	Anonymous bool // nobody: there is no user
 	Grants    Grants
 	Exempt    Exempt
+	Epoch     string // another one after each change of the password; "" of who came by a token
 }
 
 // Scope implements resource.Access.

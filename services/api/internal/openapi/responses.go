@@ -23,6 +23,7 @@ func headers() openapi3.Headers {
 		"ETag":                 {"Names the state of the object, for If-Match", openapi3.NewStringSchema()},
 		"Location":             {"The address of the new object, when there is one", openapi3.NewStringSchema().WithFormat("uri")},
 		"X-Ignored-Parameters": {"Names of query parameters that are not known and had no effect", openapi3.NewStringSchema()},
+		"WWW-Authenticate":     {"How to say who asks, for programs that cannot send a token in another way", openapi3.NewStringSchema()},
 		"Retry-After":          {"Seconds to wait before another attempt", openapi3.NewIntegerSchema()},
 	} {
 		h := &openapi3.Header{}
@@ -52,7 +53,8 @@ func gone() *openapi3.Response {
 // refused are the answers to requests that fail: the name of the response and what it means.
 var refused = map[int]struct{ name, text, schema string }{
 	400: {"BadRequest", "What is wrong with the request: by parameter or field, by item of a list, or as a text.", "Refusal"},
-	403: {"Forbidden", "Who asks is not known, or may not do this. There is no 401.", "Detail"},
+	401: {"Unauthorized", "Who asks for a calendar is not known.", "Detail"},
+	403: {"Forbidden", "Who asks is not known, or may not do this. There is no 401 but for calendars.", "Detail"},
 	404: {"NotFound", "There is no such object, or it may not be seen; or no such format or export.", "Detail"},
 	406: {"NotAcceptable", "No form of the answer satisfies the Accept header.", "Detail"},
 	408: {"RequestTimeout", "The body took too long to arrive.", "Detail"},
@@ -72,6 +74,8 @@ func responses() openapi3.ResponseBodies {
 	for status, r := range refused {
 		var more []string
 		switch status {
+		case http.StatusUnauthorized:
+			more = []string{"WWW-Authenticate"}
 		case http.StatusPreconditionFailed:
 			more = []string{"ETag"}
 		case http.StatusTooManyRequests, http.StatusServiceUnavailable:

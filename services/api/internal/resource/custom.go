@@ -24,6 +24,10 @@ type CustomField struct {
 	Regex    string
 	Set      string   // name of its choice set
 	Choices  []Option // in the order in which they are offered
+
+	Label, Group, Help string // for people; Label is "" if the name says it
+	Visible            string // on pages: "always", "if-set" or "hidden"
+	Editable           string // in forms: "yes", "no" or "hidden"
 }
 
 // The types of custom fields. Those that refer to objects do not exist here.
@@ -63,7 +67,8 @@ const shownOrder = " ORDER BY f.group_name, f.weight, f.name"
 
 // definitionSQL reads what filters and writes need to know.
 const definitionSQL = `SELECT f.id::bigint, f.name, f.type, f.required, f."unique", f.filter_logic, f."default"::text,
-	f.validation_minimum, f.validation_maximum, f.validation_regex, coalesce(s.name, ''), coalesce(s.extra_choices, '[]')::text, coalesce(s.order_alphabetically, false)
+	f.validation_minimum, f.validation_maximum, f.validation_regex, coalesce(s.name, ''), coalesce(s.extra_choices, '[]')::text, coalesce(s.order_alphabetically, false),
+	f.label, f.group_name, f.description, f.ui_visible, f.ui_editable
 	FROM custom_field_object_types o JOIN custom_fields f ON f.id = o.custom_field_id LEFT JOIN custom_field_choice_sets s ON s.id = f.choice_set_id
 	WHERE o.object_type_id = $1` + shownOrder
 
@@ -113,7 +118,8 @@ func readDefinitions(rows pgx.Rows) (*definitions, error) {
 		var otherwise *string
 		var choices string
 		var sorted bool
-		err = row.Scan(&f.ID, &f.Name, &f.Type, &f.Required, &f.Unique, &f.Logic, &otherwise, &f.Min, &f.Max, &f.Regex, &f.Set, &choices, &sorted)
+		err = row.Scan(&f.ID, &f.Name, &f.Type, &f.Required, &f.Unique, &f.Logic, &otherwise, &f.Min, &f.Max, &f.Regex, &f.Set, &choices, &sorted,
+			&f.Label, &f.Group, &f.Help, &f.Visible, &f.Editable)
 		if err != nil {
 			return f, fmt.Errorf("read a custom field: %w", err)
 		}

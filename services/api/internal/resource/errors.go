@@ -129,6 +129,19 @@ func (e Errors) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
+// OfObject is an error about one of the objects that a request is about.
+type OfObject struct {
+	ID      int64
+	Display string
+	Err     error
+}
+
+// Error implements error.
+func (o OfObject) Error() string { return fmt.Sprintf("%s (%d): %s", o.Display, o.ID, o.Err) }
+
+// Unwrap implements errors.Unwrap.
+func (o OfObject) Unwrap() error { return o.Err }
+
 // Whole is wrong with a request as a whole; its answer is a bare list of texts.
 type Whole string
 

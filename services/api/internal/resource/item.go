@@ -31,10 +31,14 @@ func good(items []*item) []*item {
 // refusal makes the error of a write from what is wrong with its items; nil if nothing is.
 type refusal func(items []*item) error
 
-// firstRefused tells what is wrong with the first item that is refused.
+// firstRefused tells what is wrong with the first item that is refused, and of an object that exists, which one it is.
 func firstRefused(items []*item) error {
 	for _, it := range items {
-		if err := it.in.errors.Err(); err != nil {
+		err := it.in.errors.Err()
+		if err != nil && it.found != nil {
+			return OfObject{it.found.ID, it.found.Display, err}
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -87,6 +87,9 @@ func (DateTime) meta(_ *Resource, _ *Field) meta { return meta{Type: "datetime"}
 
 var timeForm = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,6})\d{0,6})?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?$`)
 
+// ParseTime reads a time as filters do.
+func ParseTime(s string) (time.Time, bool) { return parseTime(s) }
+
 // parseTime reads the forms of ISO 8601 that Django does. What names no zone is in UTC, a bare date is its midnight.
 func parseTime(s string) (time.Time, bool) {
 	m := timeForm.FindStringSubmatch(s)

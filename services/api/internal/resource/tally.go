@@ -22,7 +22,7 @@ type Group struct {
 	Count  int
 }
 
-// Tally counts the objects that a list request with these parameters finds, by values. It returns at most limit groups, the largest first, in one
+// Tally counts the objects that a list request with these parameters finds, by at least one value. It returns at most limit groups, the largest first, in one
 // statement.
 func (s *Store) Tally(ctx context.Context, r *Resource, actor Actor, params url.Values, limit int, by ...By) ([]Group, error) {
 	scope, err := actor.Scope(r, View)

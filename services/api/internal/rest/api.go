@@ -97,6 +97,7 @@ type route struct {
 	handle func(context.Context, *request) (response, error)
 	doc    map[string]*openapi.Operation // what the OpenAPI document says of routes without a resource, by method
 
+	feed     bool // as a calendar it takes a token as the password of Basic, too
 	anyForm  bool // whatever Accept says, there is but one form
 	unlisted bool // the roots above do not name it
 }
@@ -124,8 +125,16 @@ func (rt *route) serve(ctx context.Context, a *API, q *request) (response, error
 
 // recognise finds out who asks, and whether they may use the route. Answers that go on for long do so again.
 func (a *API) recognise(ctx context.Context, q *request, rt *route) (err error) {
-	if q.who, err = a.Auth.Authenticate(ctx, q.http, a.Client(q.http)); err != nil {
+	from := q.http
+	feed := q.isFeed(rt)
+	if feed {
+		from = withToken(from)
+	}
+	if q.who, err = a.Auth.Authenticate(ctx, from, a.Client(q.http)); err != nil {
 		return err
+	}
+	if feed && from != q.http && !q.who.Anonymous && !q.who.ReadOnly {
+		return errFeedWrites
 	}
 	return a.admit(q, rt)
 }

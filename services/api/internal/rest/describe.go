@@ -57,6 +57,7 @@ func serviceSchemas() openapi3.Schemas {
 	out := openapi3.Schemas{
 		"Links": links.NewRef(), "Status": status.NewRef(), "Plugin": plugin.NewRef(), "TokenProvisionRequest": provisionRequest().NewRef(),
 		"SyncRequest": syncRequest(true).NewRef(), "EndpointSyncRequest": syncRequest(false).NewRef(), "JobCancelled": jobCancelledSchema().NewRef(),
+		"Occurrences": occurrencesSchema().NewRef(),
 	}
 	maps.Copy(out, scheduleSchemas())
 	return out

@@ -151,7 +151,7 @@ func TestEndpointsAreChecked(t *testing.T) {
 	a.want(t, 201, "")
 	never := `{"status":"never","since":null,"last_seen":null,"last_attempt":null,"error_kind":"","error":"","remedy":"","missing_privilege":"","object_count":0,"warnings":[],"last_success":null,"data_age":null,"next_attempt":null}`
 	want := fmt.Sprintf(`{"id":1,"url":"%s%s1/","display":"e (2001:db8::1)","name":"e","domain":"","ip_address":"2001:db8::1","port":8006,"username":"","token_name":"","verify_ssl":true,`+
-		`"fingerprints":[],"ca_certificate":"","enabled":true,"poll_interval":60,"time_zone":"","site":"default","has_credentials":false,`+
+		`"fingerprints":[],"ca_certificate":"","enabled":true,"poll_interval":60,"time_zone":"","site":"default","has_credentials":false,"sync_status":{"value":"never","label":"Never"},"data_age":null,`+
 		`"sync_state":{"backup_routine":%s,"replication":%s,"inventory":%s,"cluster_name":"","pve_version":"","time_zone":"","failures":0,"next_attempt":null,"other_cluster":null},"tags":[],"custom_fields":{},`,
 		s.http.URL, endpointPath, never, never, never)
 	if !strings.HasPrefix(a.body, want) {

@@ -127,7 +127,7 @@ func (a *API) answer(w http.ResponseWriter, r *http.Request, object string, rt *
 	}()
 	answer, err := a.run(ctx, q, rt, missing)
 	if err != nil {
-		answer = a.refuse(ctx, q, err)
+		answer = q.challenge(rt, a.refuse(ctx, q, err))
 	}
 	if answer.send == nil {
 		q.write(w, answer)

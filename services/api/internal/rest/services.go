@@ -19,6 +19,7 @@ func (a *API) services() map[string]*route {
 		"/api/plugins/installed-plugins/": a.pluginsRoute(),
 		syncPath:                          a.syncRoute(),
 		eventsPath:                        a.eventsRoute(),
+		occurrencesPath:                   a.occurrencesRoute(),
 		schedulePath:                      a.scheduleRoute(),
 		schemaPath:                        a.schemaRoute(),
 		schemaPath + "swagger-ui/":        a.pageRoute("swagger-ui"),

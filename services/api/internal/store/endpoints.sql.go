@@ -102,6 +102,37 @@ func (q *Queries) EndpointIdentityAccept(ctx context.Context, endpointID int32) 
 	return err
 }
 
+const endpointZones = `-- name: EndpointZones :many
+SELECT e.id::bigint AS id, coalesce(nullif(e.time_zone, ''), s.time_zone, '')::text AS zone
+FROM endpoints e LEFT JOIN endpoint_states s ON s.endpoint_id = e.id WHERE e.id = ANY($1::bigint[])
+`
+
+type EndpointZonesRow struct {
+	ID   int64
+	Zone string
+}
+
+// The zones in which clusters read their schedules: as set by hand, else as the cluster told it, else ”.
+func (q *Queries) EndpointZones(ctx context.Context, ids []int64) ([]EndpointZonesRow, error) {
+	rows, err := q.db.Query(ctx, endpointZones, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EndpointZonesRow{}
+	for rows.Next() {
+		var i EndpointZonesRow
+		if err := rows.Scan(&i.ID, &i.Zone); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const replicationsStale = `-- name: ReplicationsStale :exec
 UPDATE replications r
 SET status = 'stale', stale_since = $1::timestamptz,

@@ -32,14 +32,15 @@ func (q *Queries) PreferencesPut(ctx context.Context, userID int32, data json.Ra
 }
 
 const userByID = `-- name: UserByID :one
-SELECT id, username, is_active, is_superuser FROM users WHERE id = $1
+SELECT id, username, is_active, is_superuser, password_hash FROM users WHERE id = $1
 `
 
 type UserByIDRow struct {
-	ID          int32
-	Username    string
-	IsActive    bool
-	IsSuperuser bool
+	ID           int32
+	Username     string
+	IsActive     bool
+	IsSuperuser  bool
+	PasswordHash string
 }
 
 func (q *Queries) UserByID(ctx context.Context, id int32) (UserByIDRow, error) {
@@ -50,6 +51,7 @@ func (q *Queries) UserByID(ctx context.Context, id int32) (UserByIDRow, error) {
 		&i.Username,
 		&i.IsActive,
 		&i.IsSuperuser,
+		&i.PasswordHash,
 	)
 	return i, err
 }

@@ -40,5 +40,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, clien
 	if err := crossOrigin.Check(r); err != nil {
 		return nil, fault.Wrap(fault.Denied, resource.Detail("Cross-origin requests need a token."), "authenticate")
 	}
-	return a.ByID(ctx, id)
+	who, err := a.ByID(ctx, id)
+	if err == nil && who.Epoch != a.Sessions.GetString(session, epochKey) {
+		return a.Tokens.Authenticate(ctx, r, client)
+	}
+	return who, err
 }

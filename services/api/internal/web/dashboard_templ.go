@@ -749,7 +749,7 @@ func changesCard(c *changesPerDay) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 63, "<div class=\"picture\"><svg class=\"bars\" viewBox=\"0 -14 700 122\" role=\"group\" aria-labelledby=\"changes-title\"><line class=\"grid\" x1=\"0\" y1=\"90\" x2=\"700\" y2=\"90\"></line> ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 63, "<div class=\"picture latest\"><svg class=\"bars\" viewBox=\"0 -14 700 122\" role=\"group\" aria-labelledby=\"changes-title\"><line class=\"grid\" x1=\"0\" y1=\"90\" x2=\"700\" y2=\"90\"></line> ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/proxops/proxops/libs/change"
 	"github.com/proxops/proxops/services/api/internal/catalog"
+	"github.com/proxops/proxops/services/api/internal/occurrence"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -27,11 +28,14 @@ type sheet struct {
 	current string // path of the tab that is shown
 	mayEdit bool
 	mayCut  bool
+	custom  []resource.CustomField
 }
 
 // panels are further parts of the page of an object, by resource.
 var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
 	catalog.Endpoints: endpointPanels,
+	"backup-routines": comingPanel(occurrence.Routine),
+	"replications":    comingPanel(occurrence.Replication),
 }
 
 // leads are parts that come before all others, by resource.
@@ -84,14 +88,17 @@ func (w *Web) detail(r *resource.Resource) handler {
 			}
 		}
 		s := p.sheet(r, o, "")
+		if s.custom, err = w.Store.CustomFields(ctx, r); err != nil {
+			return answer{}, fmt.Errorf("read custom fields for a page: %w", err)
+		}
 		var lead, more []templ.Component
-		if make := leads[r.Name]; make != nil {
-			if lead, err = make(ctx, p, s); err != nil {
+		if begin := leads[r.Name]; begin != nil {
+			if lead, err = begin(ctx, p, s); err != nil {
 				return answer{}, err
 			}
 		}
-		if make := panels[r.Name]; make != nil {
-			if more, err = make(ctx, p, s); err != nil {
+		if add := panels[r.Name]; add != nil {
+			if more, err = add(ctx, p, s); err != nil {
 				return answer{}, err
 			}
 		}

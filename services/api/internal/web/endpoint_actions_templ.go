@@ -91,7 +91,7 @@ func probeResult(seen *probe.Result, refused string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\" aria-labelledby=\"probe-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"probe-title\">Test of the connection</h2><span class=\"ms-2\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "\" aria-labelledby=\"probe-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"probe-title\">Test of the connection</h2><span>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

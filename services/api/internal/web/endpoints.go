@@ -31,10 +31,10 @@ func (w *Web) endpointRoutes(e *gin.Engine) {
 	e.POST(base+"accept-identity/", w.page(w.acceptIdentity))
 }
 
-// kindName is a kind of what is read as people call it, and as a sync is asked for it.
-type kindName struct{ kind, title, short, syncType string }
+// syncKind is a kind of what is read as people call it, and as a sync is asked for it.
+type syncKind struct{ kind, title, short, syncType string }
 
-var kindNames = []kindName{
+var syncKinds = []syncKind{
 	{"backup_routine", "Backup routines", "Backups", syncjob.TypeOf("backup_routine")},
 	{"replication", "Replications", "Replications", syncjob.TypeOf("replication")},
 	{"inventory", "Inventory", "Inventory", syncjob.TypeOf("inventory")},

@@ -91,7 +91,7 @@ func endpointButtons(p *page, s *sheet) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				for _, k := range kindNames {
+				for _, k := range syncKinds {
 					templ_7745c5c3_Err = syncItem(s, k.syncType, k.title).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -428,7 +428,7 @@ func syncStateCard(p *page, s *sheet) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "\" hx-select=\"#sync-state\" hx-trigger=\"every 15s\" hx-swap=\"outerHTML\"><section class=\"card\" aria-labelledby=\"sync-state-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"sync-state-title\">Sync state</h2><span class=\"ms-2\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "\" hx-select=\"#sync-state\" hx-trigger=\"every 15s\" hx-swap=\"outerHTML\"><section class=\"card\" aria-labelledby=\"sync-state-title\"><div class=\"card-header\"><h2 class=\"card-title\" id=\"sync-state-title\">Sync state</h2><span>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -552,7 +552,7 @@ func syncStateCard(p *page, s *sheet) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for _, k := range kindNames {
+		for _, k := range syncKinds {
 			templ_7745c5c3_Err = kindRow(s, k, s.o.sub("sync_state").sub(k.kind)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -566,7 +566,7 @@ func syncStateCard(p *page, s *sheet) templ.Component {
 	})
 }
 
-func kindRow(s *sheet, k kindName, state object) templ.Component {
+func kindRow(s *sheet, k syncKind, state object) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1554,7 +1554,7 @@ func syncStateCell(p *page, o object) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for _, k := range kindNames {
+		for _, k := range syncKinds {
 			templ_7745c5c3_Err = kindBadge(k, o.sub("sync_state").sub(k.kind), o.flag("enabled")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -1568,7 +1568,7 @@ func syncStateCell(p *page, o object) templ.Component {
 	})
 }
 
-func kindBadge(k kindName, state object, enabled bool) templ.Component {
+func kindBadge(k syncKind, state object, enabled bool) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1667,7 +1667,7 @@ func kindTone(state object, enabled bool) string {
 	return tone(state.text("status"))
 }
 
-func kindTitle(k kindName, state object) string {
+func kindTitle(k syncKind, state object) string {
 	text := k.title + ": " + statusWord(state.text("status"))
 	if since := state.text("since"); since != "" {
 		text += " since " + exact(since)

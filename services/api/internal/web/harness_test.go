@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/net/html"
@@ -49,6 +50,7 @@ type server struct {
 	pool *pgxpool.Pool
 	http *httptest.Server
 	set  *resource.Set
+	ui   *web.Web
 	log  *bytes.Buffer
 
 	prober prober
@@ -97,7 +99,7 @@ func serve(t *testing.T) *person {
 	sessions, stop := web.NewSessions(s.pool, false)
 	t.Cleanup(stop)
 	queries := store.New(s.pool)
-	tokens := &auth.Tokens{Queries: queries, Peppers: peppers, Guard: auth.NewGuard(5, 1e12, log), Log: log}
+	tokens := &auth.Tokens{Queries: queries, Peppers: peppers, Guard: auth.NewGuard(25, time.Hour, log), Log: log}
 	api := &rest.API{
 		Store: &resource.Store{Set: s.set, Pool: s.pool, Limits: resource.Limits{Default: 50, Max: 1000}},
 		Auth:  &web.Authenticator{Tokens: tokens, Sessions: sessions}, Log: log, Version: "test", JobsChanged: nothing,
@@ -106,6 +108,7 @@ func serve(t *testing.T) *person {
 		Store: api.Store, Queries: queries, Accounts: tokens, Sessions: sessions, Log: log, Version: "test", Client: api.Client, Origin: api.Origin,
 		Prober: &s.prober, Syncs: syncs.Starter{Store: api.Store, JobsChanged: nothing}, Identities: identity.Accepter{Store: api.Store, JobsChanged: nothing},
 	}
+	s.ui = ui
 	pages, answers := ui.Handler(), api.Handler()
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {

@@ -18,8 +18,8 @@ const (
 // malice is text that wants to be markup, and to turn what follows around.
 const malice = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x01\u202egnirts"
 
-// inert checks that malice is on a page, and is nothing but text.
-func (g page) inert(t *testing.T) {
+// onlyText checks that malice is on a page, and is nothing but text.
+func (g page) onlyText(t *testing.T) {
 	t.Helper()
 	for _, n := range g.all(tag("script")) {
 		if textOf(n) != "" || n.FirstChild != nil {
@@ -117,7 +117,7 @@ func TestWhatIsWrongWithAJobIsShownAsText(t *testing.T) {
 	admin.run("UPDATE jobs SET status = 'failed', error = $2, completed = now() WHERE id = $1", id, stored)
 	admin.run("INSERT INTO job_logs (job_id, level, message) VALUES ($1, 'error', $2)", id, stored)
 	for _, path := range []string{at(jobsPath, id), jobsPath, jobsPath + "?q=all"} {
-		admin.get(path).want(t, 200).inert(t)
+		admin.get(path).want(t, 200).onlyText(t)
 	}
 	text := admin.get(at(jobsPath, id)).text()
 	for _, want := range []string{"What to do: <script>", "Missing privilege: / Sys.Audit", "permission", "<b>all</b>", "error <script>"} {

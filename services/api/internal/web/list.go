@@ -18,6 +18,7 @@ type listing struct {
 	view     view
 	columns  []string
 	params   url.Values
+	tab      string // that is open first
 	rows     []object
 	count    int
 	offset   int
@@ -50,7 +51,7 @@ func (w *Web) list(r *resource.Resource) handler {
 // list reads a page of a list as its address says. A filter that cannot be is no error of the page: the form says what is wrong with it.
 func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values) (*listing, error) {
 	l := &listing{
-		r: r, view: viewOf(r), params: params, order: map[string]bool{},
+		r: r, view: viewOf(r), tab: params.Get("tab"), order: map[string]bool{},
 		mayAdd: p.may(r, resource.Add), mayEdit: p.may(r, resource.Change), mayErase: p.may(r, resource.Delete),
 	}
 	l.columns = p.columnsOf(r, l.view)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/proxops/proxops/services/api/internal/catalog"
@@ -16,13 +17,17 @@ type section struct {
 // link is one entry of the menu.
 type link struct {
 	title, to, icon string
-	resource        string // shown to those who may view it; "": to everybody
-	admin           bool   // shown to superusers alone
-	key             string // of the keyboard: g and this one
+	resource        string   // shown to those who may view it; "": to everybody
+	anyOf           []string // instead of resource: shown to those who may view any of these
+	admin           bool     // shown to superusers alone
+	key             string   // of the keyboard: g and this one
 }
 
 var menu = []section{
-	{"Overview", []link{{title: "Dashboard", to: "/", icon: "dashboard", key: "d"}}},
+	{"Overview", []link{
+		{title: "Dashboard", to: "/", icon: "dashboard", key: "d"},
+		{title: "Calendar", to: calendarPath, icon: "calendar", anyOf: []string{"backup-routines", "replications"}, key: "a"},
+	}},
 	{"Jobs of Proxmox", []link{
 		{title: "Backup Routines", icon: "backup", resource: "backup-routines", key: "b"},
 		{title: "Replications", icon: "replication", resource: "replications", key: "r"},
@@ -66,6 +71,9 @@ func (p *page) sections() []section {
 					continue
 				}
 				l.to = pathOf(r)
+			}
+			if l.anyOf != nil && !slices.ContainsFunc(l.anyOf, func(name string) bool { return p.may(p.Store.Set.Get(name), resource.View) }) {
+				continue
 			}
 			if l.admin && !p.who.Superuser {
 				continue

@@ -20,8 +20,10 @@ func (w *Web) routes(e *gin.Engine) {
 	e.POST("/logout/", w.open(w.logout))
 	e.GET("/", w.page(w.dashboard))
 	e.POST("/preferences/:resource/", w.page(w.setPreferences))
+	w.accountRoutes(e)
 	w.endpointRoutes(e)
 	w.syncRoutes(e)
+	w.calendarRoutes(e)
 	for _, r := range w.Store.Set.All {
 		base := pathOf(r)
 		e.GET(base, w.page(w.list(r)))
@@ -35,6 +37,8 @@ func (w *Web) routes(e *gin.Engine) {
 		e.GET(base+":id/changelog/", w.page(w.changelog(r)))
 		add, edit := w.forms(r)
 		both(base+"add/", w.page(add))
+		both(base+"edit/", w.page(w.editMany(r)))
+		both(base+"delete/", w.page(w.removeMany(r)))
 		both(base+":id/edit/", w.page(edit))
 		both(base+":id/delete/", w.page(w.remove(r)))
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/proxops/proxops/libs/calendar"
+	calendars "github.com/proxops/proxops/libs/calendar"
 	"github.com/proxops/proxops/libs/syncjob"
 )
 
@@ -43,7 +43,7 @@ func readTimes(sent url.Values, now time.Time) (r syncjob.Recurrence, wrong map[
 		}
 	case repeatCalendar:
 		r.Calendar = strings.TrimSpace(sent.Get("calendar"))
-		if _, err := calendar.ParseAny(r.Calendar); r.Calendar == "" {
+		if _, err := calendars.ParseAny(r.Calendar); r.Calendar == "" {
 			wrong["calendar"] = []string{"Say when, like daily, mon..fri 02:00, or 0 2 * * *."}
 		} else if err != nil {
 			wrong["calendar"] = []string{sentence(err)}

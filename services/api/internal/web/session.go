@@ -3,8 +3,10 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,11 +16,15 @@ import (
 
 	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/seal"
+	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
-// userKey is where a session has the id of its user.
-const userKey = "user"
+// userKey and epochKey are where a session has the id of its user, and the epoch of their password.
+const (
+	userKey  = "user"
+	epochKey = "epoch"
+)
 
 // Cookie is the name of the cookie of a session.
 const Cookie = "proxops_session"
@@ -42,7 +48,7 @@ func (p *page) identify(ctx context.Context) error {
 		return nil
 	}
 	who, err := p.Accounts.ByID(ctx, id)
-	if fault.KindOf(err) == fault.Denied {
+	if fault.KindOf(err) == fault.Denied || err == nil && who.Epoch != p.Sessions.GetString(ctx, epochKey) {
 		return p.Sessions.Destroy(ctx)
 	}
 	if err != nil {
@@ -65,7 +71,9 @@ func (p *page) toLogin() answer {
 // next is where to go after login: a path of this server.
 func next(r *http.Request) string {
 	to := r.FormValue("next")
-	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n") {
+	// Browsers leave out tabs and line ends, and take a backslash for a slash.
+	odd := func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }
+	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsFunc(to, odd) {
 		return "/"
 	}
 	return to
@@ -80,6 +88,12 @@ func (w *Web) login(ctx context.Context, p *page) (answer, error) {
 	}
 	name := strings.TrimSpace(p.http.PostFormValue("username"))
 	who, err := w.Accounts.Login(ctx, name, seal.Secret(p.http.PostFormValue("password")), w.Client(p.http))
+	if t, ok := errors.AsType[auth.Throttled](err); ok {
+		text := fmt.Sprintf("Too many attempts failed. Try again in %s.", time.Duration(t.Seconds())*time.Second)
+		return answer{
+			status: http.StatusTooManyRequests, title: "Log in", body: loginPage(next(p.http), name, text), headers: map[string]string{"Retry-After": strconv.Itoa(t.Seconds())},
+		}, nil
+	}
 	if text, ok := refusedText(err); ok {
 		return answer{status: http.StatusForbidden, title: "Log in", body: loginPage(next(p.http), name, text)}, nil
 	}
@@ -90,11 +104,17 @@ func (w *Web) login(ctx context.Context, p *page) (answer, error) {
 	if err := w.Sessions.RenewToken(ctx); err != nil {
 		return answer{}, err
 	}
-	w.Sessions.Put(ctx, userKey, who.UserID)
+	w.enter(ctx, who)
 	if err := w.Queries.UserLoggedIn(ctx, who.UserID); err != nil {
 		return answer{}, err
 	}
 	return answer{to: next(p.http)}, nil
+}
+
+// enter makes a session one of a user, until their password changes.
+func (w *Web) enter(ctx context.Context, who *auth.Principal) {
+	w.Sessions.Put(ctx, userKey, who.UserID)
+	w.Sessions.Put(ctx, epochKey, who.Epoch)
 }
 
 func (w *Web) logout(ctx context.Context, _ *page) (answer, error) {

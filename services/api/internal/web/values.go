@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -179,6 +180,34 @@ func (o object) choiceOrText(name string) string {
 
 // name is what an object is called.
 func (o object) name() string { return fmt.Sprint(visible(o.text("display"))) }
+
+// maxWord is how long a word may be in a list.
+const maxWord = 26
+
+// middle leaves out the middle of a text that is one long word, such as an id: what tells it from others is often at its end.
+func middle(text string) string {
+	runes := []rune(text)
+	if len(runes) <= maxWord || strings.ContainsFunc(text, unicode.IsSpace) {
+		return text
+	}
+	return string(runes[:maxWord/2-1]) + "…" + string(runes[len(runes)-maxWord/2+1:])
+}
+
+// nominal are numbers that are names of something, which nobody adds or compares.
+var nominal = []string{"id", "vmid", "guest", "jobnum", "node_id", "changed_object_id", "assigned_object_id", "related_object_id", "version", "pepper_id"}
+
+// measured says whether a field is a number that is more or less than others, which stands on the right of its column.
+func measured(r *resource.Resource, name string) bool {
+	f := r.Field(name)
+	if f == nil || slices.Contains(nominal, name) {
+		return false
+	}
+	switch f.Kind.(type) {
+	case resource.Integer, resource.Float:
+		return true
+	}
+	return false
+}
 
 // seconds is a time of the day to the second, in UTC until the browser knows better.
 func seconds(at string) string {

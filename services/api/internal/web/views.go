@@ -142,8 +142,9 @@ func label(r *resource.Resource, name string) string {
 
 // labels are names that no rule makes well.
 var labels = map[string]string{
-	"job_id": "Job ID", "replication_id": "Replication ID", "vmid": "VMID", "bwlimit": "Bandwidth limit (KiB/s)", "rate": "Rate (MB/s)", "guest": "Guest (VMID)",
+	"job_id": "Job ID", "replication_id": "Replication ID", "vmid": "VMID", "covers": "Covers (VMID)", "bwlimit": "Bandwidth limit (KiB/s)", "rate": "Rate (MB/s)", "guest": "Guest (VMID)",
 	"jobnum": "Job number", "pbs_change_detection_mode": "PBS change detection", "io_workers": "I/O workers", "zstd": "Zstd threads", "ip_address": "IP address",
 	"max_cpu": "CPUs", "max_memory": "Memory", "node_id": "Node ID", "vcpus": "vCPUs", "request_id": "Request ID", "object_repr": "Object", "user_name": "User",
 	"changed_object_type": "Type", "poll_interval": "Poll interval (s)", "verify_ssl": "Verify TLS", "ca_certificate": "CA certificate", "has_credentials": "Secret", "schedule_text": "In words", "proxmox_node": "Source node", "target_node": "Target node",
+	"disable": "Disabled",
 }

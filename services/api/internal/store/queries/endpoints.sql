@@ -32,3 +32,8 @@ UPDATE replications r
 SET status = 'stale', stale_since = @at::timestamptz,
     last_seen = CASE WHEN r.seen THEN (SELECT s.last_seen FROM sync_states s WHERE s.endpoint_id = r.endpoint_id AND s.kind = 'replication') ELSE r.last_seen END
 WHERE r.endpoint_id = @endpoint_id::integer AND r.status = 'active';
+
+-- name: EndpointZones :many
+-- The zones in which clusters read their schedules: as set by hand, else as the cluster told it, else ''.
+SELECT e.id::bigint AS id, coalesce(nullif(e.time_zone, ''), s.time_zone, '')::text AS zone
+FROM endpoints e LEFT JOIN endpoint_states s ON s.endpoint_id = e.id WHERE e.id = ANY(@ids::bigint[]);

@@ -1,5 +1,5 @@
 -- name: UserByID :one
-SELECT id, username, is_active, is_superuser FROM users WHERE id = @id;
+SELECT id, username, is_active, is_superuser, password_hash FROM users WHERE id = @id;
 
 -- name: UserLoggedIn :exec
 UPDATE users SET last_login = now() WHERE id = @id;

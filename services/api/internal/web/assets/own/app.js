@@ -16,7 +16,7 @@
   const zoned = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
   const exactly = new Intl.DateTimeFormat("sv-SE", { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
   function times(at) {
-    for (const t of $("time[datetime]", at)) {
+    for (const t of $("time[datetime]:not([data-fixed])", at)) {
       const d = new Date(t.dateTime);
       if (!isNaN(d)) t.textContent = ("seconds" in t.dataset ? exactly : zoned).format(d);
     }
@@ -81,9 +81,14 @@
   document.addEventListener("click", (e) => {
     const move = e.target.closest("[data-move]");
     if (!move) return;
-    const item = move.closest(".column-choice");
-    if (item.previousElementSibling && item.previousElementSibling.matches(".column-choice")) item.parentElement.insertBefore(item, item.previousElementSibling);
+    const item = move.closest(".column-choice"), up = move.dataset.move === "up";
+    const other = up ? item.previousElementSibling : item.nextElementSibling;
+    if (!other || !other.matches(".column-choice")) return;
+    item.parentElement.insertBefore(up ? item : other, up ? other : item);
     move.focus();
+    const all = $(".column-choice", item.parentElement);
+    const said = item.closest("form").querySelector("[role=status]");
+    if (said) said.textContent = item.textContent.trim().split("\n")[0].trim() + ": place " + (all.indexOf(item) + 1) + " of " + all.length;
   });
 
   // Pickers: what is typed is searched in a list of the API.
@@ -144,15 +149,19 @@
       input.setAttribute("aria-activedescendant", items[at].id);
       items[at].scrollIntoView({ block: "nearest" });
     }
+    let found = null; // what the offers are the answer to
     function search() {
-      ask({ q: input.value, limit: 20 }).then((page) => {
+      const asked = input.value;
+      ask({ q: asked, limit: 20 }).then((page) => {
+        if (asked !== input.value) return;
+        found = asked;
         menu.replaceChildren(...page.results.map((o, i) => {
           const li = document.createElement("li");
           li.id = menu.id + "-" + i;
           li.setAttribute("role", "option");
           li.textContent = o.display;
           li.dataset.value = o[by];
-          li.addEventListener("mousedown", (e) => { e.preventDefault(); add(o[by], o.display); input.value = ""; close(); });
+          li.addEventListener("mousedown", (e) => { e.preventDefault(); add(o[by], o.display); input.value = ""; close(); box.dispatchEvent(new CustomEvent("proxops:picked", { bubbles: true })); });
           return li;
         }));
         menu.hidden = !page.results.length;
@@ -165,18 +174,25 @@
     input.addEventListener("blur", () => setTimeout(close, 100));
     input.addEventListener("keydown", (e) => {
       if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); mark(at + (e.key === "ArrowDown" ? 1 : -1)); }
-      if (e.key === "Enter" && at >= 0) { e.preventDefault(); $("li", menu)[at].dispatchEvent(new MouseEvent("mousedown")); }
+      if (e.key === "Enter" && (!menu.hidden || input.value)) { // it chooses, and never sends a form that is half done
+        e.preventDefault();
+        const items = $("li", menu);
+        const pick = found !== input.value ? null : at >= 0 ? items[at] : input.value && items.length === 1 ? items[0] : null;
+        if (pick) pick.dispatchEvent(new MouseEvent("mousedown"));
+      }
       if (e.key === "Escape") close();
     });
     if (!chosen.length) return;
     const query = new URLSearchParams({ limit: chosen.length });
     for (const v of chosen) query.append(by, v);
     fetch(box.dataset.picker + "?" + query, { headers: { Accept: "application/json" } }).then((r) => (r.ok ? r.json() : { results: [] })).then((page) => {
-      const names = new Map(page.results.map((o) => [String(o[by]), o.display]));
-      for (const v of chosen) add(v, names.get(v) || v);
+      for (const o of page.results) {
+        const hidden = $("input", chips).find((h) => h.value === String(o[by]));
+        if (!hidden) continue;
+        hidden.previousElementSibling.textContent = o.display;
+        hidden.nextElementSibling.setAttribute("aria-label", "Remove " + o.display);
+      }
     });
-    for (const v of chosen) add(v, v);
-    chips.replaceChildren();
     for (const v of chosen) add(v, v);
   }
 
@@ -255,6 +271,59 @@
     source.addEventListener("reset", refresh);
   }
   window.addEventListener("beforeunload", () => { if (source) source.close(); });
+
+  /* Forms and selections */
+  // Moments are typed in the zone of whoever types, and sent in UTC. Who touches nothing sends what was there.
+  function moments(at) {
+    for (const input of $("input[data-moment]:not([data-ready])", at)) {
+      input.dataset.ready = "";
+      const was = new Date(input.value);
+      if (input.value && isNaN(was)) continue;
+      const local = document.createElement("input");
+      local.type = "datetime-local";
+      local.step = "1";
+      local.className = input.className;
+      for (const name of ["id", "aria-describedby", "aria-invalid", "aria-required"]) {
+        if (input.hasAttribute(name)) local.setAttribute(name, input.getAttribute(name));
+      }
+      input.removeAttribute("id");
+      if (input.value) local.value = new Date(was.getTime() - was.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
+      local.addEventListener("input", () => { input.value = local.value ? new Date(local.value).toISOString() : ""; });
+      input.type = "hidden";
+      const zone = document.createElement("small");
+      zone.className = "form-hint";
+      zone.textContent = "In your time zone, " + Intl.DateTimeFormat().resolvedOptions().timeZone;
+      input.after(local, zone);
+    }
+  }
+  // How many rows are selected; all that match instead, if that is ticked.
+  function selection() {
+    const bar = document.getElementById("bulk");
+    if (!bar) return;
+    const all = bar.querySelector("[data-matching]"), n = $("[data-row] input[name=pk]:checked").length;
+    if (all && !n) all.checked = false;
+    bar.querySelector("[data-selected]").textContent = (all && all.checked ? all.dataset.matching : n) + " selected";
+    const head = document.querySelector("[data-select-all]");
+    if (head) { const rows = $("[data-row] input[name=pk]").length; head.checked = rows > 0 && n === rows; head.indeterminate = n > 0 && n < rows; }
+  }
+  document.addEventListener("proxops:selected", selection);
+  document.addEventListener("change", (e) => { if (e.target.matches("[data-matching]")) selection(); });
+  // In bulk, what is touched is to be changed.
+  function touched(e) {
+    const field = e.target.closest && e.target.closest(".bulk-field");
+    const box = field && field.querySelector("input[name=_change]");
+    if (box && e.target !== box) box.checked = true;
+  }
+  document.addEventListener("input", touched);
+  document.addEventListener("click", (e) => { if (e.target.closest(".bulk-field .picker li, .bulk-field .picker .btn-close")) touched(e); });
+  document.addEventListener("proxops:picked", touched);
+  document.addEventListener("click", (e) => {
+    const copy = e.target.closest("[data-copy]");
+    if (!copy) return;
+    const from = document.getElementById(copy.dataset.copy);
+    from.select();
+    if (navigator.clipboard) navigator.clipboard.writeText(from.value).then(() => { copy.textContent = "Copied"; });
+  });
 
   /* Jobs: the page of one that goes on follows its stream. When it has ended, the page asks for itself again. */
   let watched = null;
@@ -352,7 +421,7 @@
     }
   }
 
-  function ready(at) { times(at); hours(at); pickers(at); zones(at); }
+  function ready(at) { times(at); hours(at); pickers(at); zones(at); moments(at); selection(); }
   document.addEventListener("DOMContentLoaded", () => { ready(document); live(); watch(); });
   document.addEventListener("htmx:afterSwap", (e) => { ready(e.detail.target.parentElement || document); live(); watch(); });
 })();

@@ -1,0 +1,232 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/proxops/proxops/services/api/internal/occurrence"
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+const (
+	calendarPath    = "/plugins/proxbox/calendar/"
+	occurrencesPath = "/api/plugins/proxbox/occurrences/"
+	// agendaEntries is how many entries one page of the agenda shows.
+	agendaEntries = 200
+	agendaDays    = 7
+	maxAgendaDays = 31
+)
+
+// The views of the calendar.
+const (
+	monthView  = "month"
+	weekView   = "week"
+	agendaView = "agenda"
+)
+
+func (w *Web) calendarRoutes(e *gin.Engine) {
+	e.GET(calendarPath, w.page(w.calendar))
+}
+
+// almanac is the page of the coming runs. The address says everything about it.
+type almanac struct {
+	view     string
+	zone     *time.Location
+	today    time.Time // its midnight
+	date     time.Time // the midnight of the day that the view is about
+	from, to time.Time
+	length   int // days of the agenda
+	params   url.Values
+	query    occurrence.Query
+	plan     *occurrence.Plan
+	days     []calendarDay
+	offset   int
+	count    int // of entries
+	entries  []agendaDay
+	assumed  []string // endpoints whose zone is not known
+	filters  []filterControl
+	active   []filterChip
+	wrong    map[string][]string
+}
+
+// calendarParameters are those of the address that are no filters.
+var calendarParameters = []string{"view", "date", "days", "kind", "include", "tab", "offset"}
+
+func (w *Web) calendar(ctx context.Context, p *page) (answer, error) {
+	c := p.readCalendar(time.Now())
+	plan, err := occurrence.Find(ctx, w.Store, p.actor(), p.at(), c.query)
+	if wrong, ok := errors.AsType[resource.Errors](err); ok {
+		c.wrong, plan = messages(wrong), &occurrence.Plan{}
+	} else if err != nil {
+		return answer{}, err
+	}
+	c.fill(plan)
+	c.filters, c.active = p.calendarFilters(c)
+	return answer{title: c.title() + " – Calendar", body: calendarPage(p, c)}, nil
+}
+
+// readCalendar reads the address. What cannot be is as if it was not said, but for filters.
+func (p *page) readCalendar(now time.Time) *almanac {
+	c := &almanac{zone: p.zone(), view: monthView, params: url.Values{}}
+	for name, values := range p.http.URL.Query() {
+		if values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }); len(values) > 0 {
+			c.params[name] = values
+		}
+	}
+	if v := c.params.Get("view"); v == weekView || v == agendaView {
+		c.view = v
+	}
+	c.today = midnight(now.In(c.zone))
+	c.date = c.today
+	if at, err := time.ParseInLocation(time.DateOnly, c.params.Get("date"), c.zone); err == nil && at.Year() > 1970 && at.Year() < 2200 {
+		c.date = at
+	}
+	c.length = agendaDays
+	if n, err := strconv.Atoi(c.params.Get("days")); err == nil {
+		c.length = max(1, min(n, maxAgendaDays))
+	}
+	c.offset, _ = strconv.Atoi(c.params.Get("offset"))
+	c.offset = max(0, c.offset)
+	c.from, c.to = c.span()
+	c.query = occurrence.Query{Now: now, After: c.from, Before: c.to, Days: c.zone, Stale: c.includes("stale"), Disabled: c.includes("disabled"), Filters: c.filtering()}
+	if k := c.params.Get("kind"); slices.Contains(occurrence.Kinds, k) {
+		c.query.Kinds = []string{k}
+	}
+	return c
+}
+
+// span is what the view shows: whole weeks of a month, a week, or some days.
+func (c *almanac) span() (from, to time.Time) {
+	switch c.view {
+	case weekView:
+		// Without a date it is the week that comes: the days before are over.
+		from = monday(c.date)
+		if !c.params.Has("date") {
+			from = c.today
+		}
+		return from, from.AddDate(0, 0, 7)
+	case agendaView:
+		return c.date, c.date.AddDate(0, 0, c.length)
+	}
+	from = monday(c.date.AddDate(0, 0, 1-c.date.Day()))
+	last := c.date.AddDate(0, 1, -c.date.Day())
+	return from, monday(last).AddDate(0, 0, 7)
+}
+
+func midnight(t time.Time) time.Time {
+	year, month, day := t.Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, t.Location())
+}
+
+// monday is that of the week of a day.
+func monday(t time.Time) time.Time { return t.AddDate(0, 0, -(int(t.Weekday())+6)%7) }
+
+// filtering are the parameters that are filters.
+func (c *almanac) filtering() url.Values {
+	out := url.Values{}
+	for name, values := range c.params {
+		if !slices.Contains(calendarParameters, name) {
+			out[name] = values
+		}
+	}
+	return out
+}
+
+func (c *almanac) includes(what string) bool {
+	return slices.Contains(strings.Split(strings.Join(c.params["include"], ","), ","), what)
+}
+
+// kind is the one kind of jobs that is shown, or "".
+func (c *almanac) kind() string { return strings.Join(c.query.Kinds, "") }
+
+// title says what time the view shows.
+func (c *almanac) title() string {
+	if c.view == monthView {
+		return c.date.Format("January 2006")
+	}
+	last := c.to.AddDate(0, 0, -1)
+	switch {
+	case last.Equal(c.from):
+		return c.from.Format("Monday, 2 January 2006")
+	case last.Year() != c.from.Year():
+		return c.from.Format("2 Jan 2006") + " – " + last.Format("2 Jan 2006")
+	case last.Month() != c.from.Month():
+		return c.from.Format("2 Jan") + " – " + last.Format("2 Jan 2006")
+	}
+	return c.from.Format("2") + " – " + last.Format("2 January 2006")
+}
+
+// with is the address of the calendar with some parameters changed; an empty value takes one away.
+func (c *almanac) with(changes ...string) string {
+	v := cloneValues(c.params)
+	v.Del("offset")
+	v.Del("tab")
+	for i := 0; i < len(changes); i += 2 {
+		if changes[i+1] == "" {
+			v.Del(changes[i])
+		} else {
+			v.Set(changes[i], changes[i+1])
+		}
+	}
+	if q := v.Encode(); q != "" {
+		return calendarPath + "?" + q
+	}
+	return calendarPath
+}
+
+// step is the address of the view before or after this one.
+func (c *almanac) step(by int) string {
+	to := c.date
+	switch c.view {
+	case monthView:
+		to = c.date.AddDate(0, by, 1-c.date.Day())
+	case weekView:
+		to = c.from.AddDate(0, 0, 7*by)
+	default:
+		to = c.date.AddDate(0, 0, c.length*by)
+	}
+	return c.with("date", to.Format(time.DateOnly))
+}
+
+// day is the address of the agenda of one day.
+func (c *almanac) day(at time.Time) string {
+	return c.with("view", agendaView, "date", at.In(c.zone).Format(time.DateOnly), "days", "1")
+}
+
+// as is the address of another view of the same time.
+func (c *almanac) as(view string) string {
+	if view == monthView {
+		view = "" // that is what the page shows if nothing is said
+	}
+	return c.with("view", view, "days", "")
+}
+
+// toggled is the address with jobs included, or left out again.
+func (c *almanac) toggled(what string) string {
+	var out []string
+	for _, each := range []string{"disabled", "stale"} {
+		if c.includes(each) != (each == what) {
+			out = append(out, each)
+		}
+	}
+	return c.with("include", strings.Join(out, ","))
+}
+
+// feed is the address for programs that subscribe to calendars.
+func (c *almanac) feed(p *page) string {
+	v := c.filtering()
+	v.Set("format", "ics")
+	for _, name := range []string{"kind", "include"} {
+		if set := c.params[name]; len(set) > 0 {
+			v[name] = set
+		}
+	}
+	return p.origin + occurrencesPath + "?" + v.Encode()
+}

@@ -1,0 +1,74 @@
+package web_test
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// heads are the columns of a list.
+func (g page) heads() []string {
+	var out []string
+	for _, n := range g.all(tag("th"), with("aria-sort")) {
+		out = append(out, textOf(n))
+	}
+	return out
+}
+
+func TestColumnsAreShownInTheOrderThatWasChosen(t *testing.T) {
+	admin := serve(t)
+	admin.clusters(30)
+	g := admin.get(clustersPath + "?q=cluster")
+	form := g.one(t, tag("form"), class("columns"))
+	if len(all(form, tag("button"), with("data-move", "up"))) == 0 || len(all(form, tag("button"), with("data-move", "down"))) == 0 {
+		t.Error("columns cannot be moved with the keyboard")
+	}
+	sent := g.sent(form)
+	sent["columns"] = []string{"description", "name", "nonsense", "id"}
+	sent.Set("page_size", "25")
+	to, _ := attr(form, "action")
+	admin.post(to, sent).goes(t, clustersPath+"?q=cluster")
+	g = admin.get(clustersPath)
+	if got := fmt.Sprint(g.heads()); got != "[Description Name]" {
+		t.Errorf("columns are %s", got)
+	}
+	if n := len(g.all(with("data-row"))); n != 25 {
+		t.Errorf("a page has %d rows", n)
+	}
+	if v := valuesOf(g.control(t, "page_size"))[0]; v != "25" {
+		t.Errorf("the form says %s rows", v)
+	}
+	admin.post(to, url.Values{"reset": {"1"}, "next": {"//evil.example"}}).goes(t, "/")
+	if got := fmt.Sprint(admin.get(clustersPath).heads()); got != "[Name Status Description Tags]" {
+		t.Errorf("columns are %s after a reset", got)
+	}
+}
+
+func TestListsSayWhatIsNothingAndWhatIsLong(t *testing.T) {
+	admin := serve(t)
+	if g := admin.get(clustersPath); !strings.Contains(g.text(), "There are no Clusters yet") || g.has(with("id", "tab-results"), saying("…1")) {
+		t.Errorf("an empty list says %s", g.text())
+	}
+	long := strings.Repeat("x", 98) + "yz"
+	cluster := admin.make(clustersPath, map[string]any{"name": long})
+	admin.make(vmsPath, map[string]any{"name": "guest", "cluster": cluster, "memory": 2048, "vcpus": 2})
+	g := admin.get(clustersPath)
+	link := g.one(t, tag("a"), with("data-open"))
+	if title, _ := attr(link, "title"); title != long || len([]rune(textOf(link))) > 30 || !strings.HasSuffix(textOf(link), "yz") {
+		t.Errorf("a long name is shown as %q with the title %q", textOf(link), title)
+	}
+	if n := g.one(t, tag("td"), with("data-column", "description")); textOf(n) != "—" {
+		t.Errorf("nothing is shown as %q", textOf(n))
+	}
+	g = admin.get(vmsPath)
+	if n := g.one(t, tag("td"), with("data-column", "memory"), class("num")); !strings.HasSuffix(textOf(n), "iB") {
+		t.Errorf("memory is shown as %q", textOf(n))
+	}
+	if g.has(tag("td"), with("data-column", "vmid"), class("num")) {
+		t.Error("an id is aligned as a number")
+	}
+	if g := admin.get(clustersPath + "?q=nothing"); !strings.Contains(g.text(), "Nothing matches these filters") {
+		t.Errorf("says %s", g.text())
+	}
+}
