@@ -27,7 +27,7 @@ func TestPicturesOfTheReadme(t *testing.T) {
 	b := p.login(t)
 	b.open("/")
 	b.eval(`localStorage.setItem("proxops-theme", "light")`, nil)
-	routine := p.find(t, "/api/plugins/proxbox/backup-routines/?limit=1&tag=gold")
+	routine := p.find(t, "/api/plugins/proxbox/backup-routines/?limit=1&tag=gold&endpoint=delta")
 	endpoint := p.find(t, "/api/plugins/proxbox/endpoints/proxmox/?limit=1&name=alpha")
 	for name, path := range map[string]string{
 		"dashboard": "/", "list": replications, "detail": fmt.Sprintf("/plugins/proxbox/backup-routines/%v/", routine), "endpoint": fmt.Sprintf("/plugins/proxbox/endpoints/proxmox/%v/", endpoint),
@@ -48,6 +48,9 @@ func TestPicturesOfTheReadme(t *testing.T) {
 // decorate does what people do to such an inventory: tags, notes, a job that is gone. Texts that many machines have no letters for are written anew.
 func (p *product) decorate(t *testing.T) {
 	t.Helper()
+	cluster := p.fleet.Clusters()[0]
+	cluster.Edit(func(w *pvesim.World) { w.DeleteReplication(w.Replications[3].ID()) })
+	p.sync(t) // it brings comments back, so they are written after it
 	for slug, color := range map[string]string{"gold": "d4a017", "offsite": "2f6feb", "audit": "8250df"} {
 		p.call(t, http.MethodPost, "/api/extras/tags/", map[string]any{"name": slug, "slug": slug, "color": color})
 	}
@@ -66,11 +69,6 @@ func (p *product) decorate(t *testing.T) {
 			}
 		}
 	}
-	cluster := p.fleet.Clusters()[0]
-	cluster.Edit(func(w *pvesim.World) {
-		w.DeleteReplication(w.Replications[3].ID())
-		w.DeleteBackup(w.Backups[2].ID)
-	})
 }
 
 // find returns the id of the first object of a list.
