@@ -217,6 +217,13 @@ func (b *tab) write(selector, text string) {
 	b.press(text)
 }
 
+// paste puts a text into a field at once.
+func (b *tab) paste(selector, text string) {
+	b.t.Helper()
+	b.write(selector, "")
+	b.run("paste into "+selector, input.InsertText(text))
+}
+
 // press is keys on whatever has the focus. A key that a page handles itself writes nothing, as with a real keyboard and unlike chromedp.KeyEvent.
 func (b *tab) press(keys string) {
 	b.t.Helper()

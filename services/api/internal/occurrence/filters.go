@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -122,10 +123,7 @@ func covering(ctx context.Context, s *resource.Store, guests, filters url.Values
 		if vm.VMID == nil || vm.Cluster == nil {
 			continue
 		}
-		narrowed := url.Values{}
-		for name, values := range filters {
-			narrowed[name] = values
-		}
+		narrowed := maps.Clone(filters)
 		if narrow(narrowed, "covers", *vm.VMID) && narrow(narrowed, "cluster_id", vm.Cluster.ID) {
 			out = append(out, narrowed)
 		}

@@ -49,7 +49,7 @@ func (b *ical) event(e Entry, now time.Time, host string) {
 	if e.Repeats() {
 		at, summary = e.At.Format(icalDay), e.Display+": "+e.Text
 	}
-	b.line("UID", fmt.Sprintf("%s-%d-%s@%s", e.Job.Kind, e.ID, at, host))
+	b.line("UID", fmt.Sprintf("%s-%d-%s@%s", e.Kind, e.ID, at, host))
 	b.line("DTSTAMP", now.UTC().Format(icalTime))
 	b.line("DTSTART", e.At.UTC().Format(icalTime))
 	if e.Repeats() {
@@ -60,7 +60,7 @@ func (b *ical) event(e Entry, now time.Time, host string) {
 	if e.Endpoint != "" {
 		b.line("LOCATION", icalText(e.Endpoint))
 	}
-	b.line("CATEGORIES", map[string]string{Routine: "Backup", Replication: "Replication"}[e.Job.Kind])
+	b.line("CATEGORIES", map[string]string{Routine: "Backup", Replication: "Replication"}[e.Kind])
 	b.line("URL", strings.Replace(e.URL, "/api/", "/", 1))
 	b.line("TRANSP", "TRANSPARENT")
 	b.line("END", "VEVENT")

@@ -36,7 +36,7 @@ func readICal(t *testing.T, text string) (events []map[string]string) {
 			events[len(events)-1][name] = strings.NewReplacer(`\\`, `\`, `\;`, ";", `\,`, ",", `\n`, "\n").Replace(value)
 		}
 	}
-	if open != nil && len(open) > 0 {
+	if len(open) > 0 {
 		t.Errorf("%v do not end", open)
 	}
 	return events

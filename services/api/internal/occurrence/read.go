@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -95,9 +96,9 @@ func knownFilters(ctx context.Context, s *resource.Store, params url.Values) (ma
 
 // list appends the jobs of a list to those that were seen.
 func (k kind) list(ctx context.Context, s *resource.Store, r *resource.Resource, actor resource.Actor, at resource.Address, filters url.Values, jobs []*Job, seen map[int64]bool) ([]*Job, int, error) {
-	fields := k.fields
+	fields := slices.Clone(k.fields)
 	for _, pick := range r.Brief {
-		fields = append(fields[:len(fields):len(fields)], pick.Name)
+		fields = append(fields, pick.Name)
 	}
 	body, err := s.List(ctx, r, actor, at, filters, resource.Selection{Fields: fields})
 	if err != nil {

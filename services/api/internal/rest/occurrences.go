@@ -145,7 +145,7 @@ func (q *request) occurrences(now time.Time) (want occurrence.Query, err error) 
 			wrong.Add("kind", noChoice(v))
 		}
 	}
-	for _, v := range strings.Split(strings.Join(q.params["include"], ","), ",") {
+	for v := range strings.SplitSeq(strings.Join(q.params["include"], ","), ",") {
 		switch v {
 		case "disabled":
 			want.Disabled = true
@@ -175,7 +175,7 @@ func occurrencesOf(plan *occurrence.Plan) occurrenceBody {
 	}
 	for _, e := range plan.Entries(0, maxOccurrences) {
 		o := occurrenceOf{
-			Time: e.At.UTC().Format(time.RFC3339), Kind: e.Job.Kind, ObjectID: e.ID, Object: brief(e.Job), EndpointID: endpointOf(e.Job), Zone: e.Zone.String(),
+			Time: e.At.UTC().Format(time.RFC3339), Kind: e.Kind, ObjectID: e.ID, Object: brief(e.Job), EndpointID: endpointOf(e.Job), Zone: e.Zone.String(),
 			ZoneAssumed: e.Assumed, PerDay: e.Runs, Text: e.Text,
 		}
 		if e.Repeats() {

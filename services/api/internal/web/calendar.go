@@ -85,8 +85,8 @@ func (p *page) readCalendar(now time.Time) *almanac {
 	}
 	c.today = midnight(now.In(c.zone))
 	c.date = c.today
-	if at, err := time.ParseInLocation(time.DateOnly, c.params.Get("date"), c.zone); err == nil && at.Year() > 1970 && at.Year() < 2200 {
-		c.date = at
+	if at, err := time.Parse(time.DateOnly, c.params.Get("date")); err == nil && at.Year() > 1970 && at.Year() < 2200 {
+		c.date = dayAt(at.Year(), at.Month(), at.Day(), c.zone)
 	}
 	c.length = agendaDays
 	if n, err := strconv.Atoi(c.params.Get("days")); err == nil {
@@ -111,22 +111,34 @@ func (c *almanac) span() (from, to time.Time) {
 		if !c.params.Has("date") {
 			from = c.today
 		}
-		return from, from.AddDate(0, 0, 7)
+		return from, dayAfter(from, 7)
 	case agendaView:
-		return c.date, c.date.AddDate(0, 0, c.length)
+		return c.date, dayAfter(c.date, c.length)
 	}
-	from = monday(c.date.AddDate(0, 0, 1-c.date.Day()))
-	last := c.date.AddDate(0, 1, -c.date.Day())
-	return from, monday(last).AddDate(0, 0, 7)
+	from = monday(dayAfter(c.date, 1-c.date.Day()))
+	last := dayAt(c.date.Year(), c.date.Month()+1, 0, c.zone)
+	return from, dayAfter(monday(last), 7)
 }
 
-func midnight(t time.Time) time.Time {
-	year, month, day := t.Date()
-	return time.Date(year, month, day, 0, 0, 0, 0, t.Location())
+// dayAt is the first moment of a day, which is not midnight where clocks skip that.
+func dayAt(year int, month time.Month, day int, zone *time.Location) time.Time {
+	noon := time.Date(year, month, day, 12, 0, 0, 0, zone)
+	start := time.Date(noon.Year(), noon.Month(), noon.Day(), 0, 0, 0, 0, zone)
+	if start.Day() != noon.Day() {
+		_, start = start.ZoneBounds()
+	}
+	return start
+}
+
+// midnight is the first moment of the day of a time, and dayAfter that of some days later.
+func midnight(t time.Time) time.Time { return dayAfter(t, 0) }
+
+func dayAfter(t time.Time, days int) time.Time {
+	return dayAt(t.Year(), t.Month(), t.Day()+days, t.Location())
 }
 
 // monday is that of the week of a day.
-func monday(t time.Time) time.Time { return t.AddDate(0, 0, -(int(t.Weekday())+6)%7) }
+func monday(t time.Time) time.Time { return dayAfter(t, -(int(t.Weekday())+6)%7) }
 
 // filtering are the parameters that are filters.
 func (c *almanac) filtering() url.Values {
@@ -151,7 +163,7 @@ func (c *almanac) title() string {
 	if c.view == monthView {
 		return c.date.Format("January 2006")
 	}
-	last := c.to.AddDate(0, 0, -1)
+	last := dayAfter(c.to, -1)
 	switch {
 	case last.Equal(c.from):
 		return c.from.Format("Monday, 2 January 2006")
@@ -168,11 +180,9 @@ func (c *almanac) with(changes ...string) string {
 	v := cloneValues(c.params)
 	v.Del("offset")
 	v.Del("tab")
-	for i := 0; i < len(changes); i += 2 {
-		if changes[i+1] == "" {
-			v.Del(changes[i])
-		} else {
-			v.Set(changes[i], changes[i+1])
+	for change := range slices.Chunk(changes, 2) {
+		if v.Set(change[0], change[1]); change[1] == "" {
+			v.Del(change[0])
 		}
 	}
 	if q := v.Encode(); q != "" {
@@ -183,14 +193,14 @@ func (c *almanac) with(changes ...string) string {
 
 // step is the address of the view before or after this one.
 func (c *almanac) step(by int) string {
-	to := c.date
+	var to time.Time
 	switch c.view {
 	case monthView:
-		to = c.date.AddDate(0, by, 1-c.date.Day())
+		to = dayAt(c.date.Year(), c.date.Month()+time.Month(by), 1, c.zone)
 	case weekView:
-		to = c.from.AddDate(0, 0, 7*by)
+		to = dayAfter(c.from, 7*by)
 	default:
-		to = c.date.AddDate(0, 0, c.length*by)
+		to = dayAfter(c.date, c.length*by)
 	}
 	return c.with("date", to.Format(time.DateOnly))
 }

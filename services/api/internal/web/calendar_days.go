@@ -35,7 +35,7 @@ type agendaDay struct {
 // fill takes over what was found.
 func (c *almanac) fill(plan *occurrence.Plan) {
 	c.plan, c.count = plan, plan.Count()
-	for at := c.from; at.Before(c.to); at = at.AddDate(0, 0, 1) {
+	for at := c.from; at.Before(c.to); at = dayAfter(at, 1) {
 		c.days = append(c.days, calendarDay{date: at})
 	}
 	var unknown []string
@@ -104,7 +104,7 @@ func (d *calendarDay) add(s *occurrence.Slot) {
 	for i := len(d.marks) - 1; i >= 0 && !d.marks[i].At.Before(minute); i-- {
 		m := &d.marks[i]
 		if m.Kind == s.Kind && m.Repeats() == s.Repeats() && m.Assumed == s.Assumed && (!s.Repeats() || m.Text == s.Text) {
-			m.jobs = append(m.jobs[:len(m.jobs):len(m.jobs)], s.Jobs...)
+			m.jobs = append(slices.Clip(m.jobs), s.Jobs...)
 			return
 		}
 	}

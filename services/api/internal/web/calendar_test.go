@@ -103,6 +103,24 @@ func TestTheCalendarHasTheDaysOfWhoLooks(t *testing.T) {
 	}
 }
 
+func TestDaysBeginWhereClocksSkipMidnight(t *testing.T) {
+	f := newFleet(t)
+	f.from("America/Santiago")
+	day := time.Date(f.day.Year(), 9, 2, 0, 0, 0, 0, time.UTC)
+	day = day.AddDate(0, 0, (7-int(day.Weekday()))%7) // the Sunday on which summer begins there
+	date := day.Format(time.DateOnly)
+	if got := f.get(calendarPath+"?view=agenda&days=1&q=100-0&date="+date).want(t, 200).rows(); !strings.HasPrefix(got, "01:00 –23:45 92 times") {
+		t.Errorf("on %s: %q", date, got)
+	}
+	got := f.get(calendarPath+"?q=100-0&date="+date).want(t, 200)
+	if n := len(got.all(tag("a"), class("cal-count"))); n != len(all(got.one(t, tag("table"), class("cal-month")), tag("td"))) {
+		t.Errorf("%d days have runs", n)
+	}
+	if next := f.get(calendarPath+"?view=agenda&days=2&q=100-0&date="+date).want(t, 200); !next.has(tag("a"), with("rel", "next"), with("href", calendarPath+"?date="+day.AddDate(0, 0, 2).Format(time.DateOnly)+"&days=2&q=100-0&view=agenda")) {
+		t.Errorf("what is next: %v", next.links())
+	}
+}
+
 func TestTheMonthCountsAndLeadsToDays(t *testing.T) {
 	f := newFleet(t)
 	for i := range 12 {

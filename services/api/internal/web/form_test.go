@@ -136,7 +136,6 @@ func TestAFormThatNobodyTouchedChangesNothing(t *testing.T) {
 			"name": "s", "extra_choices": [][]string{{"a:b", "A: B"}, {`back\slash`, ""}, {"same", "same"}},
 		}),
 		fieldsPath:                         admin.make(fieldsPath, map[string]any{"name": "f", "type": "json", "default": map[string]any{"x": 1}, "object_types": []string{"virtualization.cluster"}}),
-		"/plugins/proxbox/sync-schedules/": admin.make("/plugins/proxbox/sync-schedules/", map[string]any{"name": "s", "interval": 60, "types": []string{"replications"}, "endpoints": []int{endpoint}}),
 	}
 	for path, id := range objects {
 		before, rows := admin.read(path, id), admin.one("/core/object-changes/")
@@ -319,5 +318,25 @@ func TestCustomFieldsAreShownByLabelGroupAndType(t *testing.T) {
 	bad := admin.make(clustersPath, map[string]any{"name": "bad", "custom_fields": map[string]any{"link": "javascript:alert(1)"}})
 	if g := admin.get(at(clustersPath, bad)); g.has(tag("a"), saying("javascript:alert(1)")) || !strings.Contains(g.text(), "javascript:alert(1)") {
 		t.Error("a url of another scheme is a link, or not shown")
+	}
+}
+
+func TestWhoMayNotSeeEndpointsLeavesThoseOfASchedule(t *testing.T) {
+	admin := serve(t)
+	var endpoints []int
+	for _, name := range []string{"a", "b"} {
+		endpoints = append(endpoints, admin.make(endpointsPath, map[string]any{"name": name, "domain": name + ".example", "enabled": false}))
+	}
+	const schedules = "/plugins/proxbox/sync-schedules/"
+	id := admin.make(schedules, map[string]any{"name": "s", "interval": 60, "endpoints": endpoints})
+	eve := admin.limited("eve", permission{types: []string{"netbox_proxbox.syncschedule"}, actions: []string{"view", "change"}})
+	g := eve.get(at(schedules, id, "edit/")).want(t, 200)
+	sent := g.sent(g.one(t, tag("form"), class("form")))
+	sent.Set("description", "of eve")
+	if got := eve.post(at(schedules, id, "edit/"), sent); got.status != 303 && got.status != 403 {
+		t.Errorf("got %d %s", got.status, got.text())
+	}
+	if n := len(admin.read(schedules, id)["endpoints"].([]any)); n != 2 {
+		t.Errorf("%d endpoints are left, want 2", n)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/proxops/proxops/libs/syncjob"
@@ -235,13 +236,12 @@ func chosenTypes(values []string) []any {
 
 func references(values []string) []any {
 	out := []any{}
-	for _, v := range values {
-		switch n, err := strconv.ParseInt(v, 10, 64); {
-		case err == nil:
+	for _, v := range strings.FieldsFunc(strings.Join(values, ","), separates) {
+		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
 			out = append(out, json.Number(strconv.FormatInt(n, 10)))
-		case v != "": // which the API then refuses
-			out = append(out, v)
+			continue
 		}
+		out = append(out, v) // which the API then refuses
 	}
 	return out
 }

@@ -421,7 +421,12 @@
     }
   }
 
-  function ready(at) { times(at); hours(at); pickers(at); zones(at); moments(at); selection(); }
+  // What scrolls in a frame of its own can be scrolled by keyboard, also where nothing in it takes the focus.
+  function frames(at) {
+    for (const frame of $(".table-responsive", at)) if (!frame.querySelector("a, button, input, summary")) frame.tabIndex = 0;
+  }
+
+  function ready(at) { frames(at); times(at); hours(at); pickers(at); zones(at); moments(at); selection(); }
   document.addEventListener("DOMContentLoaded", () => { ready(document); live(); watch(); });
   document.addEventListener("htmx:afterSwap", (e) => { ready(e.detail.target.parentElement || document); live(); watch(); });
 })();
