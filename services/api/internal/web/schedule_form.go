@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,7 +36,14 @@ type scheduleForm struct {
 	wrong    map[string][]string
 	from     string // where endpoints are picked
 	tagsFrom string
+	shown    string // what the controls held before anybody touched them
+
+	custom      []formField
+	customShown string
 }
+
+// scheduleShown is the control that says what the others held.
+const scheduleShown = "_was"
 
 // schedule makes or changes a sync schedule.
 func (w *Web) schedule(r *resource.Resource, add bool) handler {
@@ -56,12 +65,19 @@ func (w *Web) schedule(r *resource.Resource, add bool) handler {
 			if from == nil {
 				f.given = url.Values{"enabled": {"true"}, "repeat": {repeatInterval}, "count": {"1"}, "unit": {"60"}, "missed": {"run"}}
 			}
+			if f.custom, err = p.customFields(ctx, r, from, nil, add); err != nil {
+				return answer{}, err
+			}
+			f.shown, f.customShown = f.given.Encode(), shown(f.custom)
 			return answer{title: f.title, body: scheduleFormPage(p, f)}, nil
 		}
 		if err := p.http.ParseForm(); err != nil {
 			return answer{}, badForm(err)
 		}
-		f.given = p.http.PostForm
+		f.given, f.shown, f.customShown = p.http.PostForm, p.http.PostForm.Get(scheduleShown), p.http.PostForm.Get(shownName)
+		if f.custom, err = p.customFields(ctx, r, f.o, f.given, add); err != nil {
+			return answer{}, err
+		}
 		return p.saveSchedule(ctx, f)
 	}
 }
@@ -88,7 +104,10 @@ func (p *page) scheduleFrom(ctx context.Context, f *scheduleForm, add bool) (obj
 }
 
 func (p *page) saveSchedule(ctx context.Context, f *scheduleForm) (answer, error) {
-	body, wrong := readSchedule(f.given, f.o, time.Now())
+	body, wrong := f.read(time.Now())
+	if len(wrong) == 0 && f.o != nil && untouched(body) {
+		return answer{to: f.back()}, nil
+	}
 	if len(wrong) == 0 {
 		req := resource.Request{At: p.at(), Actor: p.actor(), Body: body, Partial: true}
 		var made resource.Object
@@ -105,10 +124,37 @@ func (p *page) saveSchedule(ctx context.Context, f *scheduleForm) (answer, error
 		if !ok {
 			return answer{}, err
 		}
-		wrong = messages(refused)
+		wrong = beside(f.r, slices.Concat(ownControls(), f.custom), messages(refused))
 	}
 	f.wrong = wrong
 	return answer{status: 400, title: f.title, body: scheduleFormPage(p, f)}, nil
+}
+
+// customFields are the controls of custom fields.
+func (p *page) customFields(ctx context.Context, r *resource.Resource, o object, given url.Values, isNew bool) ([]formField, error) {
+	all, err := p.formFields(ctx, r, o, given, isNew)
+	return slices.DeleteFunc(all, func(c formField) bool { return !c.custom }), err
+}
+
+// ownControls are the controls of the form itself, by which messages find theirs.
+func ownControls() (out []formField) {
+	for _, name := range []string{"name", "description", "types", "endpoints", "interval", "calendar", "first_run", "time_zone", "missed", "enabled", "tags", "changelog_message"} {
+		out = append(out, formField{name: name, label: words(name)})
+	}
+	return out
+}
+
+// read makes the body of a request of what a person changed.
+func (f *scheduleForm) read(now time.Time) (body map[string]any, wrong map[string][]string) {
+	body, wrong = readSchedule(f.given, f.o, now)
+	if was, err := url.ParseQuery(f.shown); err == nil && f.o != nil && f.shown != "" {
+		held, _ := readSchedule(was, f.o, now)
+		maps.DeleteFunc(body, func(name string, v any) bool { return reflect.DeepEqual(v, held[name]) })
+	}
+	custom, bad := readForm(f.custom, f.given, f.o == nil)
+	maps.Copy(body, custom)
+	maps.Copy(wrong, bad)
+	return body, wrong
 }
 
 // valuesOf are what the controls of the form hold for a schedule.
@@ -121,6 +167,7 @@ func valuesOf(o object) url.Values {
 		"enabled": {strconv.FormatBool(o.flag("enabled"))}, "missed": {o.choiceOrText("missed")}, "repeat": {repeatNever}, "created": {o.text("created")},
 	}
 	for _, name := range []string{"endpoints", "tags"} {
+		v.Set(name, "") // as the form says that there are none
 		for _, e := range o.list(name) {
 			v.Add(name, e.id())
 		}
@@ -152,10 +199,12 @@ func readSchedule(sent url.Values, was object, now time.Time) (body map[string]a
 	times, wrong := readTimes(sent, now)
 	body = map[string]any{
 		"name": sent.Get("name"), "description": sent.Get("description"), "enabled": sent.Get("enabled") == "true", "missed": cmp.Or(sent.Get("missed"), "run"),
-		"types": chosenTypes(sent["types"]), "endpoints": references(sent["endpoints"]), "calendar": times.Calendar, "time_zone": times.Zone, "interval": nil, "first_run": nil,
+		"types": chosenTypes(sent["types"]), "calendar": times.Calendar, "time_zone": times.Zone, "interval": nil, "first_run": nil,
 	}
-	if sent.Has("tags") {
-		body["tags"] = references(sent["tags"])
+	for _, name := range []string{"endpoints", "tags"} { // who may not see what to pick has no control for it
+		if sent.Has(name) {
+			body[name] = references(sent[name])
+		}
 	}
 	if times.Every > 0 {
 		body["interval"] = json.Number(strconv.FormatInt(int64(times.Every/time.Minute), 10))
