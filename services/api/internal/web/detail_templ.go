@@ -502,7 +502,7 @@ func card(p *page, s *sheet, g group) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for _, name := range g.fields {
-				if s.r.Field(name) != nil || s.o[name] != nil {
+				if f := s.r.Field(name); f != nil && !f.WriteOnly || f == nil && s.o[name] != nil {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "<tr><th scope=\"row\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

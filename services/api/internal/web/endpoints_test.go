@@ -197,6 +197,9 @@ func TestTheFormOfAnEndpointKeepsItsSecret(t *testing.T) {
 	if !strings.Contains(shown.text(), "A secret is set.") {
 		t.Error("it does not say that there is a secret")
 	}
+	if admin.get(at(endpointsPath, id)).has(tag("th"), saying("Token value")) {
+		t.Error("the page of the endpoint has a row for what it never shows")
+	}
 	form := shown.sent(shown.one(t, tag("form"), class("form")))
 	form.Set("name", "prod-2")
 	admin.post(path, form).goes(t, at(endpointsPath, id))

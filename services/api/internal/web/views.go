@@ -54,9 +54,9 @@ var views = map[string]view{
 	},
 	"proxmox-endpoints": {
 		title: "Proxmox Endpoints", one: "Proxmox Endpoint",
-		columns: []string{"name", "sync_status", "data_age", "sync_state", "verify_ssl", "domain", "ip_address", "poll_interval", "site", "tags"},
+		columns: []string{"name", "sync_status", "data_age", "sync_state", "verify_ssl", "domain", "ip_address", "poll_interval", "tags"},
 		groups: []group{
-			{title: "Connection", fields: []string{"name", "enabled", "domain", "ip_address", "port", "username", "token_name", "has_credentials", "poll_interval", "time_zone", "site"}},
+			{title: "Connection", fields: []string{"name", "enabled", "domain", "ip_address", "port", "username", "password", "token_name", "token_value", "has_credentials", "poll_interval", "time_zone", "site"}},
 			{title: "TLS", fields: []string{"verify_ssl", "fingerprints", "ca_certificate"}},
 		},
 	},
