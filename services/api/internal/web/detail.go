@@ -90,13 +90,13 @@ func (w *Web) detail(r *resource.Resource) handler {
 			return answer{}, fmt.Errorf("read custom fields for a page: %w", err)
 		}
 		var lead, more []templ.Component
-		if make := leads[r.Name]; make != nil {
-			if lead, err = make(ctx, p, s); err != nil {
+		if build := leads[r.Name]; build != nil {
+			if lead, err = build(ctx, p, s); err != nil {
 				return answer{}, err
 			}
 		}
-		if make := panels[r.Name]; make != nil {
-			if more, err = make(ctx, p, s); err != nil {
+		if build := panels[r.Name]; build != nil {
+			if more, err = build(ctx, p, s); err != nil {
 				return answer{}, err
 			}
 		}
