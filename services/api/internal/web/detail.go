@@ -90,13 +90,13 @@ func (w *Web) detail(r *resource.Resource) handler {
 			return answer{}, fmt.Errorf("read custom fields for a page: %w", err)
 		}
 		var lead, more []templ.Component
-		if build := leads[r.Name]; build != nil {
-			if lead, err = build(ctx, p, s); err != nil {
+		if begin := leads[r.Name]; begin != nil {
+			if lead, err = begin(ctx, p, s); err != nil {
 				return answer{}, err
 			}
 		}
-		if build := panels[r.Name]; build != nil {
-			if more, err = build(ctx, p, s); err != nil {
+		if add := panels[r.Name]; add != nil {
+			if more, err = add(ctx, p, s); err != nil {
 				return answer{}, err
 			}
 		}
