@@ -23,7 +23,7 @@ import (
 const (
 	profilePath  = "/user/profile/"
 	passwordPath = "/user/password/"
-	tokensPath   = "/user/api-tokens/"
+	tokensPath   = "/user/api-tokens/" //nolint:gosec // where they are
 )
 
 func (w *Web) accountRoutes(e *gin.Engine) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,7 +36,6 @@ type bulk struct {
 	query   string
 	fields  []formField
 	change  []string // names of the fields that are to be changed
-	tagsTo  bool
 	wrong   map[string][]string
 	about   object // the object that the messages are about
 	message string
@@ -94,7 +94,7 @@ func tooMany() error {
 // selected are the ids in a form, each once.
 func selected(form url.Values) []string {
 	var out []string
-	for _, id := range strings.Split(strings.Join(form[selectedName], ","), ",") {
+	for id := range strings.SplitSeq(strings.Join(form[selectedName], ","), ",") {
 		if isNumber(id) {
 			out = append(out, id)
 		}
@@ -140,9 +140,7 @@ func (b *bulk) items(same map[string]any) []any {
 	out := make([]any, len(b.ids))
 	for i, id := range b.ids {
 		item := map[string]any{"id": json.Number(strconv.FormatInt(id, 10))}
-		for name, v := range same {
-			item[name] = v
-		}
+		maps.Copy(item, same)
 		out[i] = item
 	}
 	return out

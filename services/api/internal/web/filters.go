@@ -34,8 +34,19 @@ type filterChip struct {
 
 var (
 	textLookups = []lookup{
-		{"__ic", "contains"}, {"", "is"}, {"__n", "is not"}, {"__nic", "contains not"}, {"__isw", "starts with"}, {"__nisw", "starts not with"}, {"__iew", "ends with"},
-		{"__niew", "ends not with"}, {"__ie", "is (any case)"}, {"__nie", "is not (any case)"}, {"__regex", "matches"}, {"__iregex", "matches (any case)"}, {"__empty", "is empty"},
+		{"__ic", "contains"},
+		{"", "is"},
+		{"__n", "is not"},
+		{"__nic", "contains not"},
+		{"__isw", "starts with"},
+		{"__nisw", "starts not with"},
+		{"__iew", "ends with"},
+		{"__niew", "ends not with"},
+		{"__ie", "is (any case)"},
+		{"__nie", "is not (any case)"},
+		{"__regex", "matches"},
+		{"__iregex", "matches (any case)"},
+		{"__empty", "is empty"},
 	}
 	numberLookups = []lookup{{"", "is"}, {"__n", "is not"}, {"__gte", "at least"}, {"__lte", "at most"}, {"__gt", "more than"}, {"__lt", "less than"}, {"__empty", "is empty"}}
 	timeLookups   = []lookup{{"__gte", "from"}, {"__lte", "until"}, {"__gt", "after"}, {"__lt", "before"}, {"", "is"}, {"__empty", "is empty"}}

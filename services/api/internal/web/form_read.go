@@ -102,11 +102,14 @@ func (c *formField) read(sent url.Values, isNew bool) (v any, given bool, wrong 
 			return "", true, "" // the API says what is wrong
 		}
 	case "json":
-		if v, err := decodeValue(text); err == nil {
-			return v, true, ""
-		} else if strings.TrimSpace(text) != "" { //nolint:revive // err is of this branch
+		if strings.TrimSpace(text) == "" {
+			break
+		}
+		v, err := decodeValue(text)
+		if err != nil {
 			return nil, false, "Enter valid JSON: " + err.Error()
 		}
+		return v, true, ""
 	}
 	switch {
 	case empty || strings.TrimSpace(text) == "":

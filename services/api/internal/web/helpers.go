@@ -1,12 +1,8 @@
 package web
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 )
-
-func sorted(o object) []string { return slices.Sorted(maps.Keys(o)) }
 
 // pageURL is the address of a part of a list that begins at an offset.
 func pageURL(path string, offset int) string {

@@ -168,8 +168,14 @@ func TestNobodyWritesThroughPagesWhatTheAPIRefuses(t *testing.T) {
 			id   int
 			want int
 		}{
-			{viewer, "add/", 0, 403}, {viewer, "edit/", w.seen[name], 403}, {viewer, "delete/", w.seen[name], 403}, {viewer, "edit/", w.hidden[name], 403},
-			{viewer, "edit/", 0, 403}, {viewer, "delete/", 0, 403}, {editor, "edit/", w.hidden[name], 404}, {editor, "delete/", w.hidden[name], 404},
+			{viewer, "add/", 0, 403},
+			{viewer, "edit/", w.seen[name], 403},
+			{viewer, "delete/", w.seen[name], 403},
+			{viewer, "edit/", w.hidden[name], 403},
+			{viewer, "edit/", 0, 403},
+			{viewer, "delete/", 0, 403},
+			{editor, "edit/", w.hidden[name], 404},
+			{editor, "delete/", w.hidden[name], 404},
 		} {
 			path := base + c.path
 			if c.id != 0 {

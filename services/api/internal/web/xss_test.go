@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -58,9 +59,7 @@ func hostileWorld(t *testing.T) *world {
 	tagID := add("tags", map[string]any{"name": hostile(100), "slug": "zz", "description": hostile(200)})
 	common := map[string]any{"tags": []int{tagID}, "custom_fields": custom, "changelog_message": hostile(200)}
 	body := func(more map[string]any) map[string]any {
-		for name, v := range common {
-			more[name] = v
-		}
+		maps.Copy(more, common)
 		return more
 	}
 	endpoint := add("proxmox-endpoints", body(map[string]any{"name": evil, "domain": "e.example", "enabled": false}))
