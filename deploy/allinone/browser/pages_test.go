@@ -138,5 +138,6 @@ func (b *tab) walk() *walk {
 
 // in makes the tab one of another test.
 func (b *tab) in(t *testing.T) *tab {
+	t.Helper()
 	return &tab{t: t, ctx: b.ctx, base: b.base, sound: b.sound}
 }

@@ -62,7 +62,7 @@ func newTab(t *testing.T, base string) *tab {
 	b := &tab{t: t, ctx: ctx, base: base, sound: &sound{}}
 	chromedp.ListenTarget(ctx, b.listen)
 	t.Cleanup(func() {
-		b.picture()
+		b.picture() //nolint:contextcheck // a tab has a context of its own, which outlives that of the test
 		b.quiet()
 		cancel()
 		_ = target.DisposeBrowserContext(own).Do(browser)

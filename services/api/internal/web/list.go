@@ -155,11 +155,11 @@ func (w *Web) setPreferences(ctx context.Context, p *page) (answer, error) {
 func (l *listing) with(changes ...string) string {
 	v := cloneValues(l.params)
 	v.Del("offset")
-	for i := 0; i < len(changes); i += 2 {
-		if changes[i+1] == "" {
-			v.Del(changes[i])
+	for change := range slices.Chunk(changes, 2) {
+		if name, value := change[0], change[1]; value == "" {
+			v.Del(name)
 		} else {
-			v.Set(changes[i], changes[i+1])
+			v.Set(name, value)
 		}
 	}
 	if q := v.Encode(); q != "" {
