@@ -135,7 +135,7 @@ func TestAFormThatNobodyTouchedChangesNothing(t *testing.T) {
 		"/extras/custom-field-choice-sets/": admin.make("/extras/custom-field-choice-sets/", map[string]any{
 			"name": "s", "extra_choices": [][]string{{"a:b", "A: B"}, {`back\slash`, ""}, {"same", "same"}},
 		}),
-		fieldsPath:                         admin.make(fieldsPath, map[string]any{"name": "f", "type": "json", "default": map[string]any{"x": 1}, "object_types": []string{"virtualization.cluster"}}),
+		fieldsPath: admin.make(fieldsPath, map[string]any{"name": "f", "type": "json", "default": map[string]any{"x": 1}, "object_types": []string{"virtualization.cluster"}}),
 	}
 	for path, id := range objects {
 		before, rows := admin.read(path, id), admin.one("/core/object-changes/")
