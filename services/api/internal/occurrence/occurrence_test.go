@@ -281,3 +281,42 @@ func TestTheNextRunsOfOneJob(t *testing.T) {
 		t.Errorf("with what the cluster tells: %+v", c)
 	}
 }
+
+func TestRunsUntilATimeEndBeforeIt(t *testing.T) {
+	now := moment(t, "2026-03-28T12:00Z") // the night before clocks go forward
+	for name, tc := range map[string]struct {
+		schedule, zone, own string
+		most                int
+		want                string
+	}{
+		"by the clock of the cluster": {"04:30", "Europe/Berlin", "", 9, "[02:30]"},
+		"its own run comes first":     {"00:00", "UTC", "2026-03-28T15:07Z", 9, "[15:07 00:00]"},
+		"not before the end":          {"fri", "UTC", "", 9, "[]"},
+		"at the end itself":           {"12:00", "UTC", "", 9, "[]"},
+		"no more than wanted":         {"*:0/5", "UTC", "", 2, "[12:05 12:10]"},
+		"a schedule nobody reads":     {"whenever", "UTC", "2026-03-28T15:00Z", 9, "[15:00]"},
+	} {
+		var own time.Time
+		if tc.own != "" {
+			own = moment(t, tc.own)
+		}
+		got := []string{}
+		for _, at := range Until(tc.schedule, tc.zone, own, now, now.Add(24*time.Hour), tc.most).Runs {
+			got = append(got, at.UTC().Format("15:04"))
+		}
+		if fmt.Sprint(got) != tc.want {
+			t.Errorf("%s: got %v, want %s", name, got, tc.want)
+		}
+	}
+}
+
+func BenchmarkUntil(b *testing.B) {
+	now := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
+	for _, schedule := range []string{"02:30", "*:0/15", "mon..fri 22:00", "sun 03:00", "*:*", "monthly"} {
+		b.Run(schedule, func(b *testing.B) {
+			for b.Loop() {
+				Until(schedule, "Europe/Berlin", time.Time{}, now, now.Add(24*time.Hour), 1440)
+			}
+		})
+	}
+}

@@ -32,10 +32,3 @@ func (a *API) cancelAction() action {
 		},
 	}
 }
-
-// jobsChanged says that sync jobs are new or changed.
-func (a *API) jobsChanged(ctx context.Context) {
-	if a.JobsChanged != nil {
-		a.JobsChanged(ctx)
-	}
-}

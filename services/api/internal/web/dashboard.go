@@ -65,7 +65,7 @@ func (w *Web) dashboard(ctx context.Context, p *page) (answer, error) {
 
 // fleet reads how everything is, in a fixed number of statements.
 func (p *page) fleet(ctx context.Context, now time.Time) (f fleet, err error) {
-	zones := map[string]zone{}
+	zones := map[string]string{}
 	if p.sees(catalog.Endpoints) {
 		if f.endpoints, zones, err = p.endpointsNow(ctx); err != nil {
 			return f, err
@@ -105,7 +105,7 @@ func (p *page) fleet(ctx context.Context, now time.Time) (f fleet, err error) {
 func (p *page) sees(name string) bool { return p.may(p.Store.Set.Get(name), resource.View) }
 
 // endpointsNow counts the endpoints by how reading them goes, finds those that fare worst, and the time zone of each.
-func (p *page) endpointsNow(ctx context.Context) (*endpointsNow, map[string]zone, error) {
+func (p *page) endpointsNow(ctx context.Context) (*endpointsNow, map[string]string, error) {
 	r := p.Store.Set.Get(catalog.Endpoints)
 	groups, err := p.Store.Tally(ctx, r, p.actor(), nil, len(catalog.SyncStatuses), resource.By{Field: "sync_status"})
 	if err != nil {
@@ -126,9 +126,11 @@ func (p *page) endpointsNow(ctx context.Context) (*endpointsNow, map[string]zone
 		return nil, nil, err
 	}
 	all := list.list("results")
-	zones := make(map[string]zone, len(all))
+	zones := make(map[string]string, len(all))
 	for _, e := range all {
-		zones[e.id()] = zoneOfEndpoint(e)
+		if zone, assumed := zoneOf(e); !assumed {
+			zones[e.id()] = zone
+		}
 	}
 	slices.SortStableFunc(all, func(a, b object) int { return cmp.Compare(badness(a), badness(b)) })
 	now.worst = all[:min(worstShown, len(all))]

@@ -47,6 +47,8 @@ var leads = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Com
 var buttons = map[string]func(p *page, s *sheet) templ.Component{
 	catalog.Endpoints:     endpointButtons,
 	catalog.SyncSchedules: scheduleButtons,
+	"backup-routines":     syncOfObject("backup-routines"),
+	"replications":        syncOfObject("replications"),
 }
 
 // moreTabs are further tabs of the pages of an object, by resource. Their pages are named in routes.

@@ -2,6 +2,8 @@ package web
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/proxops/proxops/libs/fault"
@@ -55,3 +57,13 @@ func badChoice(text string) error {
 }
 
 func badForm(err error) error { return fault.Wrap(fault.Invalid, err, "read the form") }
+
+// whole is everything that is wrong with a request, where there are no fields to say it at.
+func whole(e resource.Errors) string {
+	said := messages(e)
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		all = append(all, said[name]...)
+	}
+	return visible(strings.Join(all, " "))
+}

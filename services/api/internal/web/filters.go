@@ -1,10 +1,12 @@
 package web
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -88,7 +90,14 @@ func (p *page) filterControls(r *resource.Resource, set url.Values, wrong map[st
 				c.kind, c.param, c.from, c.by, c.lookups = "pick", k.Filter+"_id", p.pathTo(k.To), "id", pickLookups
 			case resource.Tags:
 				c.kind, c.param, c.label, c.from, c.by, c.lookups = "pick", "tag", "Tags", p.pathTo("tags"), "slug", []lookup{{"", "all of"}, {"__n", "none of"}, {"__any", "any of"}}
-			case resource.Integer, resource.Float, resource.Finder:
+			case resource.Finder:
+				c.kind, c.lookups = "number", numberLookups
+				if k.Words != nil {
+					c.kind, c.options, c.lookups = "choice", wordOptions(k.Words), pickLookups
+				} else if f.Name == "proxmox_endpoint_id" {
+					c.kind, c.label, c.from, c.by, c.lookups = "pick", "Endpoint", p.pathTo(catalog.Endpoints), "id", pickLookups
+				}
+			case resource.Integer, resource.Float:
 				c.kind, c.lookups = "number", numberLookups
 			case resource.DateTime:
 				c.kind, c.lookups = "time", timeLookups
@@ -105,6 +114,14 @@ func (p *page) filterControls(r *resource.Resource, set url.Values, wrong map[st
 		chips = append([]filterChip{{text: "Search: " + q, param: "q"}}, chips...)
 	}
 	return controls, chips
+}
+
+// wordOptions are the words that a filter knows.
+func wordOptions(words map[string]string) (options []resource.Option) {
+	for _, word := range slices.Sorted(maps.Keys(words)) {
+		options = append(options, resource.Option{Value: word, Label: typeName(word)})
+	}
+	return options
 }
 
 // pathTo is where the API has a resource, without slashes; "" if who looks may not see it.

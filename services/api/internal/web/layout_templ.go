@@ -913,7 +913,7 @@ func asset(name string) string { return "/static/" + name + version(name) }
 
 func searched(p *page) string {
 	if strings.HasPrefix(p.http.URL.Path, "/search/") {
-		return p.http.URL.Query().Get("q")
+		return visible(p.http.URL.Query().Get("q"))
 	}
 	return ""
 }

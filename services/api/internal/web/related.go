@@ -111,8 +111,11 @@ func guestsCovered(ctx context.Context, p *page, s *sheet) ([]templ.Component, e
 		default:
 			return []templ.Component{coverageCard(p, s, c)}, nil
 		}
+		if c.mode != "vmid" {
+			query.Set("vmid__empty", "false") // what has no number is no guest of Proxmox
+		}
 		if c.node != "" && c.mode != "vmid" {
-			query["node_id"] = []string{c.node}
+			query.Set("node_id", c.node)
 		}
 		if err := p.readGuests(ctx, c, vms, query, named); err != nil {
 			return nil, err

@@ -5,13 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/proxops/proxops/libs/calendar"
 	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
@@ -35,7 +35,14 @@ type scheduleForm struct {
 	wrong    map[string][]string
 	from     string // where endpoints are picked
 	tagsFrom string
+	shown    string // what the controls held before anybody touched them
+
+	custom      []formField
+	customShown string
 }
+
+// scheduleShown is the control that says what the others held.
+const scheduleShown = "_was"
 
 // schedule makes or changes a sync schedule.
 func (w *Web) schedule(r *resource.Resource, add bool) handler {
@@ -57,12 +64,19 @@ func (w *Web) schedule(r *resource.Resource, add bool) handler {
 			if from == nil {
 				f.given = url.Values{"enabled": {"true"}, "repeat": {repeatInterval}, "count": {"1"}, "unit": {"60"}, "missed": {"run"}}
 			}
+			if f.custom, err = p.customFields(ctx, r, from, nil, add); err != nil {
+				return answer{}, err
+			}
+			f.shown, f.customShown = f.given.Encode(), shown(f.custom)
 			return answer{title: f.title, body: scheduleFormPage(p, f)}, nil
 		}
 		if err := p.http.ParseForm(); err != nil {
 			return answer{}, badForm(err)
 		}
-		f.given = p.http.PostForm
+		f.given, f.shown, f.customShown = p.http.PostForm, p.http.PostForm.Get(scheduleShown), p.http.PostForm.Get(shownName)
+		if f.custom, err = p.customFields(ctx, r, f.o, f.given, add); err != nil {
+			return answer{}, err
+		}
 		return p.saveSchedule(ctx, f)
 	}
 }
@@ -89,7 +103,10 @@ func (p *page) scheduleFrom(ctx context.Context, f *scheduleForm, add bool) (obj
 }
 
 func (p *page) saveSchedule(ctx context.Context, f *scheduleForm) (answer, error) {
-	body, wrong := readSchedule(f.given, f.o, time.Now())
+	body, wrong := f.read(time.Now())
+	if len(wrong) == 0 && f.o != nil && untouched(body) {
+		return answer{to: f.back()}, nil
+	}
 	if len(wrong) == 0 {
 		req := resource.Request{At: p.at(), Actor: p.actor(), Body: body, Partial: true}
 		var made resource.Object
@@ -106,10 +123,37 @@ func (p *page) saveSchedule(ctx context.Context, f *scheduleForm) (answer, error
 		if !ok {
 			return answer{}, err
 		}
-		wrong = messages(refused)
+		wrong = beside(f.r, slices.Concat(ownControls(), f.custom), messages(refused))
 	}
 	f.wrong = wrong
 	return answer{status: 400, title: f.title, body: scheduleFormPage(p, f)}, nil
+}
+
+// customFields are the controls of custom fields.
+func (p *page) customFields(ctx context.Context, r *resource.Resource, o object, given url.Values, isNew bool) ([]formField, error) {
+	all, err := p.formFields(ctx, r, o, given, isNew)
+	return slices.DeleteFunc(all, func(c formField) bool { return !c.custom }), err
+}
+
+// ownControls are the controls of the form itself, by which messages find theirs.
+func ownControls() (out []formField) {
+	for _, name := range []string{"name", "description", "types", "endpoints", "interval", "calendar", "first_run", "time_zone", "missed", "enabled", "tags", "changelog_message"} {
+		out = append(out, formField{name: name, label: words(name)})
+	}
+	return out
+}
+
+// read makes the body of a request of what a person changed.
+func (f *scheduleForm) read(now time.Time) (body map[string]any, wrong map[string][]string) {
+	body, wrong = readSchedule(f.given, f.o, now)
+	if was, err := url.ParseQuery(f.shown); err == nil && f.o != nil && f.shown != "" {
+		held, _ := readSchedule(was, f.o, now)
+		maps.DeleteFunc(body, func(name string, v any) bool { return reflect.DeepEqual(v, held[name]) })
+	}
+	custom, bad := readForm(f.custom, f.given, f.o == nil)
+	maps.Copy(body, custom)
+	maps.Copy(wrong, bad)
+	return body, wrong
 }
 
 // valuesOf are what the controls of the form hold for a schedule.
@@ -122,6 +166,7 @@ func valuesOf(o object) url.Values {
 		"enabled": {strconv.FormatBool(o.flag("enabled"))}, "missed": {o.choiceOrText("missed")}, "repeat": {repeatNever}, "created": {o.text("created")},
 	}
 	for _, name := range []string{"endpoints", "tags"} {
+		v.Set(name, "") // as the form says that there are none
 		for _, e := range o.list(name) {
 			v.Add(name, e.id())
 		}
@@ -153,10 +198,12 @@ func readSchedule(sent url.Values, was object, now time.Time) (body map[string]a
 	times, wrong := readTimes(sent, now)
 	body = map[string]any{
 		"name": sent.Get("name"), "description": sent.Get("description"), "enabled": sent.Get("enabled") == "true", "missed": cmp.Or(sent.Get("missed"), "run"),
-		"types": chosenTypes(sent["types"]), "endpoints": references(sent["endpoints"]), "calendar": times.Calendar, "time_zone": times.Zone, "interval": nil, "first_run": nil,
+		"types": chosenTypes(sent["types"]), "calendar": times.Calendar, "time_zone": times.Zone, "interval": nil, "first_run": nil,
 	}
-	if sent.Has("tags") {
-		body["tags"] = references(sent["tags"])
+	for _, name := range []string{"endpoints", "tags"} { // who may not see what to pick has no control for it
+		if sent.Has(name) {
+			body[name] = references(sent[name])
+		}
 	}
 	if times.Every > 0 {
 		body["interval"] = json.Number(strconv.FormatInt(int64(times.Every/time.Minute), 10))
@@ -171,55 +218,6 @@ func readSchedule(sent url.Values, was object, now time.Time) (body map[string]a
 		body["changelog_message"] = m
 	}
 	return body, wrong
-}
-
-// readTimes reads when a schedule is to run, and says what cannot be read.
-func readTimes(sent url.Values, now time.Time) (r syncjob.Recurrence, wrong map[string][]string) {
-	wrong = map[string][]string{}
-	r.Created, r.Zone = now, strings.TrimSpace(sent.Get("time_zone"))
-	if created, ok := parseMoment(sent.Get("created")); ok {
-		r.Created = created
-	}
-	zone, err := time.LoadLocation(r.Zone)
-	if err != nil || r.Zone == "Local" {
-		wrong["time_zone"] = []string{"There is no time zone of this name."}
-		zone = time.UTC
-	}
-	if v := strings.TrimSpace(sent.Get("first_run")); v != "" {
-		first, err := time.ParseInLocation(localTime, v[:min(len(v), len(localTime))], zone)
-		if err != nil {
-			wrong["first_run"] = []string{"Give date and time as 2026-01-31T02:00."}
-		} else {
-			r.First = new(first.UTC())
-		}
-	}
-	switch sent.Get("repeat") {
-	case repeatInterval:
-		n, err := strconv.ParseInt(strings.TrimSpace(sent.Get("count")), 10, 32)
-		unit, unitErr := strconv.ParseInt(cmp.Or(sent.Get("unit"), "1"), 10, 32)
-		if err != nil || unitErr != nil || n < 1 || unit < 1 || n > maxMinutes/unit {
-			wrong["interval"] = []string{"Give a whole number of at least 1, for ten years at most."}
-		} else {
-			r.Every = time.Duration(n*unit) * time.Minute
-		}
-	case repeatCalendar:
-		r.Calendar = strings.TrimSpace(sent.Get("calendar"))
-		if _, err := calendar.ParseAny(r.Calendar); r.Calendar == "" {
-			wrong["calendar"] = []string{"Say when, like daily, mon..fri 02:00, or 0 2 * * *."}
-		} else if err != nil {
-			wrong["calendar"] = []string{sentence(err)}
-		}
-	}
-	return r, wrong
-}
-
-// maxMinutes is the longest interval: ten years.
-const maxMinutes = 10 * 525600
-
-// sentence is an error for people.
-func sentence(err error) string {
-	text := err.Error()
-	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 func chosenTypes(values []string) []any {
@@ -237,49 +235,15 @@ func chosenTypes(values []string) []any {
 
 func references(values []string) []any {
 	out := []any{}
-	for _, v := range strings.FieldsFunc(strings.Join(values, ","), separates) {
-		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
+	for _, v := range values {
+		switch n, err := strconv.ParseInt(v, 10, 64); {
+		case err == nil:
 			out = append(out, json.Number(strconv.FormatInt(n, 10)))
-			continue
+		case v != "": // which the API then refuses
+			out = append(out, v)
 		}
-		out = append(out, v) // which the API then refuses
 	}
 	return out
-}
-
-// previewSchedule shows when a schedule would run, while it is written.
-func (w *Web) previewSchedule(_ context.Context, p *page) (answer, error) {
-	sent := p.http.URL.Query()
-	if !sent.Has("repeat") { // say it by what is given
-		switch {
-		case sent.Get("calendar") != "":
-			sent.Set("repeat", repeatCalendar)
-		case sent.Get("interval") != "":
-			sent.Set("repeat", repeatInterval)
-			sent.Set("count", sent.Get("interval"))
-			sent.Set("unit", "1")
-		}
-	}
-	now := time.Now()
-	r, wrong := readTimes(sent, now)
-	var said []string
-	for _, name := range []string{"interval", "calendar", "first_run", "time_zone"} {
-		said = append(said, wrong[name]...)
-	}
-	var runs []time.Time
-	if said == nil {
-		runs = nextRuns(r, now, nextShown)
-	}
-	switch {
-	case said != nil || runs != nil:
-	case r.Calendar == "" && r.Every == 0 && r.First == nil:
-		said = []string{"It needs a first run, an interval or a calendar: without any of them it would never run."}
-	case r.Calendar == "":
-		said = []string{"The only run is over: it would not run any more."}
-	default:
-		said = []string{"That never happens: it would not run any more."}
-	}
-	return answer{body: preview(runs, r, said), bare: true}, nil
 }
 
 func isChosen(v url.Values, name, value string) bool { return slices.Contains(v[name], value) }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/a-h/templ"
 
-	"github.com/proxops/proxops/libs/calendar"
+	calendars "github.com/proxops/proxops/libs/calendar"
 	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -31,7 +31,7 @@ func timesText(o object) string {
 	switch minutes := o.number("interval"); {
 	case o.text("calendar") != "":
 		words := o.text("calendar")
-		if event, err := calendar.ParseAny(words); err == nil && event.Words() != "" {
+		if event, err := calendars.ParseAny(words); err == nil && event.Words() != "" {
 			words = event.Words()
 		}
 		return words + ", " + zoneText(o.text("time_zone"))

@@ -27,6 +27,17 @@ func syncButton(kind, title string) func(p *page, l *listing) templ.Component {
 	}
 }
 
+// syncOfObject starts a job of a type for the endpoint of an object.
+func syncOfObject(kind string) func(p *page, s *sheet) templ.Component {
+	return func(p *page, s *sheet) templ.Component {
+		endpoint := s.o.sub("endpoint").id()
+		if endpoint == "" || !p.allowed(p.Store.Set.Get(catalog.Jobs), resource.Add) {
+			return templ.NopComponent
+		}
+		return syncForm("Sync now", []string{kind}, []string{endpoint})
+	}
+}
+
 // chosenEndpoints are the endpoints that a list is filtered to.
 func chosenEndpoints(params url.Values) (references []string) {
 	for _, name := range []string{"endpoint_id", "endpoint", "proxmox_endpoint_id"} {

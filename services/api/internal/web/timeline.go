@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/proxops/proxops/libs/calendar"
+	"github.com/proxops/proxops/services/api/internal/occurrence"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -22,6 +22,10 @@ const (
 	maxGroups    = 5000
 	// maxRuns bounds how many runs are computed of one schedule: every minute of the day.
 	maxRuns = 24 * 60
+	// maxComputed bounds how many runs are computed of all schedules.
+	maxComputed = 200_000
+	// computing is what a schedule costs by itself, in runs.
+	computing = 50
 	// maxNamed is how many schedules or endpoints the link of a mark names.
 	maxNamed = 25
 )
@@ -34,8 +38,8 @@ type timeline struct {
 	soonest  []upcoming // the next marks of all lanes
 	hidden   int        // lanes that are not shown
 	assumed  bool       // some zone is not known
-	unread   bool       // there are more groups than were read
-	unplaced int        // routines whose schedule cannot be read, or has no further run
+	unread   bool       // there are more schedules than were looked at
+	unplaced int        // routines whose runs cannot be told, or not all of them
 }
 
 // lane is the runs of one target storage.
@@ -61,23 +65,8 @@ type upcoming struct {
 	lane *lane
 }
 
-// zone is where the schedules of an endpoint are.
-type zone struct {
-	at      *time.Location
-	assumed bool
-}
-
-func zoneOfEndpoint(endpoint object) zone {
-	name, assumed := zoneOf(endpoint)
-	at, err := time.LoadLocation(name)
-	if err != nil {
-		return zone{time.UTC, true}
-	}
-	return zone{at, assumed}
-}
-
-// timeline computes the next runs of the routines that who looks may see. Zones are those of endpoints, by id.
-func (p *page) timeline(ctx context.Context, now time.Time, zones map[string]zone) (*timeline, error) {
+// timeline computes the next runs of the routines that who looks may see. Zones are the names of those of endpoints, by id.
+func (p *page) timeline(ctx context.Context, now time.Time, zones map[string]string) (*timeline, error) {
 	from := now.Truncate(slotLength)
 	t := &timeline{from: from, to: from.Add(timelineSpan)}
 	r := p.Store.Set.Get("backup-routines")
@@ -88,27 +77,30 @@ func (p *page) timeline(ctx context.Context, now time.Time, zones map[string]zon
 		return nil, err
 	}
 	t.unread = len(groups) == maxGroups
-	lanes, known := map[string]*lane{}, map[string][]time.Time{}
+	type shared struct{ schedule, next, zone string }
+	lanes, known := map[string]*lane{}, map[shared]occurrence.Coming{}
+	spent := 0
 	for _, g := range groups {
 		storage, endpoint, schedule, next := g.Values[0], g.Values[2], g.Values[4], g.Values[5]
-		z, ok := zones[endpoint]
-		if !ok {
-			z = zone{time.UTC, true}
-		}
-		key := schedule + "\x00" + next + "\x00" + z.at.String()
-		runs, computed := known[key]
+		key := shared{schedule, next, zones[endpoint]}
+		coming, computed := known[key]
 		if !computed {
-			runs = runsOf(schedule, next, z.at, now, t.to)
-			known[key] = runs
+			if spent > maxComputed {
+				t.unread = true
+				continue
+			}
+			own, _ := parseMoment(next)
+			coming = occurrence.Until(schedule, key.zone, own, now, t.to, maxRuns)
+			known[key] = coming
+			spent += len(coming.Runs) + computing
 		}
-		if runs == nil {
+		if coming.Reason != "" {
 			t.unplaced += g.Count
+		}
+		if len(coming.Runs) == 0 {
 			continue
 		}
-		if len(runs) == 0 {
-			continue
-		}
-		t.assumed = t.assumed || z.assumed
+		t.assumed = t.assumed || coming.Assumed
 		l := lanes[storage]
 		if l == nil {
 			l = &lane{storage: storage, name: g.Values[1], endpoint: g.Values[3]}
@@ -116,47 +108,13 @@ func (p *page) timeline(ctx context.Context, now time.Time, zones map[string]zon
 			t.lanes = append(t.lanes, l)
 		}
 		l.routines += g.Count
-		for _, at := range runs {
-			l.add(int(at.Sub(from)/slotLength), at, g.Count, schedule, endpoint)
+		for _, at := range coming.Runs {
+			l.add(int(at.Sub(from)/slotLength), at.UTC(), g.Count, schedule, endpoint)
 			t.runs += g.Count
 		}
 	}
 	t.arrange()
 	return t, nil
-}
-
-// runsOf are the runs of a schedule until a time: the one that is known to be next, and those that follow from the schedule. It is nil if the schedule
-// says of no run at all, and empty if it has none until then.
-func runsOf(schedule, next string, in *time.Location, now, until time.Time) []time.Time {
-	runs, after := []time.Time{}, now
-	first, known := parseMoment(next)
-	if known && !first.Before(now) {
-		if first.Before(until) {
-			runs = append(runs, first)
-		}
-		after = first
-	}
-	event, err := calendar.ParseAny(schedule)
-	if err != nil {
-		if known {
-			return runs
-		}
-		return nil
-	}
-	for len(runs) < maxRuns {
-		at, ok := event.Next(after.In(in))
-		if !ok {
-			if len(runs) == 0 && !known {
-				return nil
-			}
-			break
-		}
-		if !at.Before(until) {
-			break
-		}
-		runs, after = append(runs, at.UTC()), at
-	}
-	return runs
 }
 
 func (l *lane) add(slot int, at time.Time, count int, schedule, endpoint string) {

@@ -6,43 +6,6 @@ import (
 	"time"
 )
 
-func TestRunsOfAScheduleBeginWithTheOneThatIsKnownAndGoOnInTheZoneOfTheEndpoint(t *testing.T) {
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC) // the night before clocks go forward
-	for name, tc := range map[string]struct {
-		schedule, next string
-		in             *time.Location
-		want           string
-	}{
-		"daily in UTC":             {"02:30", "", time.UTC, "[02:30]"},
-		"daily in the zone":        {"04:30", "", berlin, "[02:30]"},
-		"a known run comes first":  {"00:00", "2026-03-28T15:07:00Z", time.UTC, "[15:07 00:00]"},
-		"a known run is no second": {"21:00", "2026-03-28T21:00:00Z", time.UTC, "[21:00]"},
-		"a run that is past":       {"00:00", "2026-03-28T11:00:00Z", time.UTC, "[00:00]"},
-		"next week":                {"fri", "2026-04-03T00:00:00Z", time.UTC, "[]"},
-		"a schedule nobody reads":  {"whenever", "2026-03-28T15:00:00Z", time.UTC, "[15:00]"},
-		"cron":                     {"0 6 * * *", "", time.UTC, "[06:00]"},
-	} {
-		runs := runsOf(tc.schedule, tc.next, tc.in, now, now.Add(timelineSpan))
-		got := []string{}
-		for _, at := range runs {
-			got = append(got, at.Format("15:04"))
-		}
-		if fmt.Sprint(got) != tc.want {
-			t.Errorf("%s: got %v, want %s", name, got, tc.want)
-		}
-	}
-	if runsOf("", "", time.UTC, now, now.Add(timelineSpan)) != nil {
-		t.Error("what has no schedule has runs")
-	}
-	if n := len(runsOf("*:*", "", time.UTC, now, now.Add(timelineSpan))); n != maxRuns-1 && n != maxRuns {
-		t.Errorf("%d runs of every minute", n)
-	}
-}
-
 func TestALaneCountsWhatBeginsTogether(t *testing.T) {
 	l := &lane{storage: "5", name: "nfs"}
 	at := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)

@@ -209,6 +209,9 @@ func (p *page) refusal(ctx context.Context, err error) answer {
 	if d, ok := errors.AsType[resource.Detail](err); ok {
 		text = string(d)
 	}
+	if wrong, ok := errors.AsType[resource.Errors](err); ok {
+		text = whole(wrong)
+	}
 	if kind == fault.Internal || kind == fault.Unavailable && text == "" {
 		p.Log.ErrorContext(ctx, "page failed", "request_id", p.id, "method", p.http.Method, "path", p.http.URL.Path, "kind", kind, "err", err)
 	}
