@@ -236,12 +236,13 @@ func chosenTypes(values []string) []any {
 
 func references(values []string) []any {
 	out := []any{}
-	for _, v := range strings.FieldsFunc(strings.Join(values, ","), separates) {
-		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
+	for _, v := range values {
+		switch n, err := strconv.ParseInt(v, 10, 64); {
+		case err == nil:
 			out = append(out, json.Number(strconv.FormatInt(n, 10)))
-			continue
+		case v != "": // which the API then refuses
+			out = append(out, v)
 		}
-		out = append(out, v) // which the API then refuses
 	}
 	return out
 }
