@@ -43,7 +43,7 @@ type Keeper struct {
 }
 
 const (
-	// again is when a task that nobody took is put on the queue once more.
+	// again is when a task that nobody took is put on the queue once more, if it is lost.
 	again = 30 * time.Second
 	// forgetAtOnce bounds what one look deletes.
 	forgetAtOnce = 200
@@ -157,7 +157,13 @@ func (k *Keeper) dispatch(ctx context.Context, alone int32) error {
 		if err != nil {
 			return fmt.Errorf("make a task of endpoint %d: %w", row.ID, err)
 		}
-		if err := batch.Add(subjects.Task(proxopsv1.Trigger_TRIGGER_MANUAL, row.Site, int64(row.ID)), data); err != nil {
+		subject := subjects.Task(proxopsv1.Trigger_TRIGGER_MANUAL, row.Site, int64(row.ID))
+		if row.Repeated { // the task before it may wait there still: then it is the pollers that are late, and more tasks would only pile up
+			err = batch.Put(subject, data, 0)
+		} else {
+			err = batch.Add(subject, data)
+		}
+		if err != nil {
 			return fmt.Errorf("put tasks of sync jobs on the queue: %w", err)
 		}
 	}
