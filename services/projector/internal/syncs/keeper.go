@@ -175,27 +175,29 @@ func (k *Keeper) dispatch(ctx context.Context, alone int32) error {
 
 // forsaken fails parts of endpoints that are gone, and of sites without pollers.
 func (k *Keeper) forsaken(ctx context.Context) error {
-	var moved []Moved
-	err := postgres.InTx(ctx, k.Pool, func(tx pgx.Tx) error {
-		moved = nil
-		rows, err := store.New(tx).JobPartsForsaken(ctx, k.Patience.String(), k.Patience)
-		if err != nil {
+	var rows []store.JobPartsForsakenRow
+	err := postgres.InTx(ctx, k.Pool, func(tx pgx.Tx) (err error) {
+		if rows, err = store.New(tx).JobPartsForsaken(ctx, k.Patience.String(), k.Patience); err != nil {
 			return err
 		}
-		for _, r := range rows {
-			moved = append(moved, Moved{Endpoint: r.EndpointID, Jobs: []int32{r.JobID}})
-			line := syncjob.Entry{Job: r.JobID, Level: "error", Message: fmt.Sprintf("%s: %s not read: %s", r.EndpointName, syncjob.TypeOf(r.Kind), r.ErrorText)}
-			if err := syncjob.Log(ctx, tx, line); err != nil {
-				return err
-			}
+		lines := make([]syncjob.Entry, len(rows))
+		for i, r := range rows {
+			lines[i] = syncjob.Entry{Job: r.JobID, Level: "error", Message: fmt.Sprintf("%s: %s not read: %s", r.EndpointName, syncjob.TypeOf(r.Kind), r.ErrorText)}
 		}
-		return nil
+		return syncjob.Log(ctx, tx, lines...)
 	})
 	if err != nil {
 		return fmt.Errorf("fail what no poller takes: %w", err)
 	}
-	for _, m := range moved {
-		k.Tell(ctx, m)
+	parts := make([]part, len(rows))
+	for i, r := range rows {
+		parts[i] = part{job: r.JobID}
+	}
+	if err := k.close(ctx, jobsOf(parts)); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		k.progress(r.JobID, r.EndpointID)
 	}
 	return nil
 }
