@@ -25,6 +25,11 @@ type Ended struct {
 	Status, Error string
 }
 
+// Over says whether a job of this status has ended.
+func Over(status string) bool {
+	return status == "completed" || status == "failed" || status == "errored"
+}
+
 // Close ends those of the jobs that are under way and have no open part, with an event for each. It belongs into a transaction after the one that
 // settled a part: of two that settle the last parts at once, neither sees the other's.
 func Close(ctx context.Context, tx pgx.Tx, ids []int32) ([]Ended, error) {

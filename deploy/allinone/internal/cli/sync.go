@@ -66,7 +66,7 @@ func (c *Sync) follow(ctx context.Context, b *bus.Bus, s admin.Syncs, id int32) 
 		defer cancel()
 	}
 	moved := make(chan *nats.Msg, 64)
-	sub, err := b.Conn().ChanSubscribe(fmt.Sprintf("proxops.v1.progress.%d.*", id), moved)
+	sub, err := b.Conn().ChanSubscribe(subjects.ProgressOf(id), moved)
 	if err != nil {
 		return fmt.Errorf("listen to the progress of sync job %d: %w", id, err)
 	}
