@@ -189,7 +189,7 @@ func disabled(e target) string { return "Endpoint " + e.Name + " is disabled: en
 // noneEnabled refuses a sync of nothing.
 func noneEnabled() error {
 	var wrong resource.Errors
-	wrong.Add("endpoints", "There is no enabled endpoint.")
+	wrong.Add("endpoints", "There is no enabled endpoint that you may view.")
 	return wrong.Err()
 }
 

@@ -82,7 +82,7 @@ func TestEachFailureEndsItsPartAlone(t *testing.T) {
 		failed(inventory, proxopsv1.Outcome_OUTCOME_FAILED, proxopsv1.ErrorKind_ERROR_KIND_INTERNAL))
 	o.parts("1 a backup_routine completed", "1 a inventory completed", "1 a replication completed",
 		"1 b backup_routine failed connect", "1 b inventory errored internal", "1 b replication partial permission")
-	o.jobs("1 errored (3 of 6 parts failed: b, backup-routines: it went wrong; b, inventory: it went wrong; b, replications: it went wrong)")
+	o.jobs("1 errored (3 of 6 parts failed: b, backup-routines, inventory, replications: it went wrong)")
 }
 
 func TestWhatCannotBeReadIsSaidAtOnce(t *testing.T) {
