@@ -104,8 +104,8 @@ func (o Outcome) String() string {
 }
 
 // Refuse fails what jobs wait for of an endpoint that cannot be read, and returns the jobs.
-func Refuse(ctx context.Context, tx pgx.Tx, endpoint int32, status string, f Failure) ([]int32, error) {
-	return refuse(ctx, tx, endpoint, status, f, nil)
+func Refuse(ctx context.Context, tx pgx.Tx, endpoint int32, f Failure) ([]int32, error) {
+	return refuse(ctx, tx, endpoint, "failed", f, nil)
 }
 
 // GiveUp is Refuse for jobs that were asked for by the time when nobody had managed to begin a run. Later ones have a task of their own.
