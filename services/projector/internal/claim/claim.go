@@ -76,7 +76,7 @@ func (d *Desk) decide(ctx context.Context, tx pgx.Tx, site string, req *proxopsv
 		return nil, fmt.Errorf("lock the endpoint: %w", err)
 	}
 	if !endpoint.Enabled {
-		moved.Jobs, err = syncs.Refuse(ctx, tx, id, "failed", syncs.Failure{
+		moved.Jobs, err = syncs.Refuse(ctx, tx, id, syncs.Failure{
 			Kind: "disabled", Text: fmt.Sprintf("endpoint %s is disabled", endpoint.Name), Remedy: "enable the endpoint",
 		})
 		return refuse(proxopsv1.RefusalReason_REFUSAL_REASON_DISABLED, 0, "endpoint %s is disabled", endpoint.Name), err

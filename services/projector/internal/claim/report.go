@@ -226,7 +226,7 @@ func (d *Desk) noCredentials(ctx context.Context, tx pgx.Tx, endpoint store.Endp
 	if err := d.attempt(ctx, q, endpoint, kinds, at); err != nil {
 		return nil, err
 	}
-	return syncs.Refuse(ctx, tx, endpoint.ID, "failed", failureOf(e))
+	return syncs.Refuse(ctx, tx, endpoint.ID, failureOf(e))
 }
 
 // expire gives the parts of a claim that ran out an outcome, before the next claim takes its place: a poller that dies again and again on one

@@ -7,9 +7,9 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
-	"time"
 )
 
 const jobPartsForsaken = `-- name: JobPartsForsaken :many
@@ -209,6 +209,7 @@ const jobPartsRefuse = `-- name: JobPartsRefuse :many
 UPDATE job_parts
 SET status = $1, error_kind = $2, error_text = $3, remedy = $4, completed = clock_timestamp()
 WHERE endpoint_id = $5 AND status = 'pending'
+  AND ($6::timestamptz IS NULL OR job_id IN (SELECT j.id FROM jobs j WHERE j.created <= $6::timestamptz))
 RETURNING job_id, endpoint_name, kind
 `
 
@@ -218,6 +219,7 @@ type JobPartsRefuseParams struct {
 	ErrorText  string
 	Remedy     string
 	EndpointID int32
+	AskedBy    *time.Time
 }
 
 type JobPartsRefuseRow struct {
@@ -226,7 +228,7 @@ type JobPartsRefuseRow struct {
 	Kind         string
 }
 
-// Fails what waits for an endpoint that cannot be read now.
+// Fails what waits for an endpoint that cannot be read now, and was asked for by a time if there is one.
 func (q *Queries) JobPartsRefuse(ctx context.Context, arg JobPartsRefuseParams) ([]JobPartsRefuseRow, error) {
 	rows, err := q.db.Query(ctx, jobPartsRefuse,
 		arg.Status,
@@ -234,6 +236,7 @@ func (q *Queries) JobPartsRefuse(ctx context.Context, arg JobPartsRefuseParams) 
 		arg.ErrorText,
 		arg.Remedy,
 		arg.EndpointID,
+		arg.AskedBy,
 	)
 	if err != nil {
 		return nil, err

@@ -104,9 +104,18 @@ func (o Outcome) String() string {
 }
 
 // Refuse fails what jobs wait for of an endpoint that cannot be read, and returns the jobs.
-func Refuse(ctx context.Context, tx pgx.Tx, endpoint int32, status string, f Failure) ([]int32, error) {
+func Refuse(ctx context.Context, tx pgx.Tx, endpoint int32, f Failure) ([]int32, error) {
+	return refuse(ctx, tx, endpoint, "failed", f, nil)
+}
+
+// GiveUp is Refuse for jobs that were asked for by the time when nobody had managed to begin a run. Later ones have a task of their own.
+func GiveUp(ctx context.Context, tx pgx.Tx, endpoint int32, at time.Time, f Failure) ([]int32, error) {
+	return refuse(ctx, tx, endpoint, "errored", f, &at)
+}
+
+func refuse(ctx context.Context, tx pgx.Tx, endpoint int32, status string, f Failure, askedBy *time.Time) ([]int32, error) {
 	rows, err := store.New(tx).JobPartsRefuse(ctx, store.JobPartsRefuseParams{
-		EndpointID: endpoint, Status: status, ErrorKind: f.Kind, ErrorText: f.Text, Remedy: f.Remedy,
+		EndpointID: endpoint, Status: status, ErrorKind: f.Kind, ErrorText: f.Text, Remedy: f.Remedy, AskedBy: askedBy,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("fail what sync jobs wait for: %w", err)

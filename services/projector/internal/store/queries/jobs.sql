@@ -32,10 +32,11 @@ WHERE endpoint_id = ANY (@endpoint_ids::integer[]) AND status = 'running' AND (c
 RETURNING job_id, endpoint_id, endpoint_name, kind, status;
 
 -- name: JobPartsRefuse :many
--- Fails what waits for an endpoint that cannot be read now.
+-- Fails what waits for an endpoint that cannot be read now, and was asked for by a time if there is one.
 UPDATE job_parts
 SET status = @status, error_kind = @error_kind, error_text = @error_text, remedy = @remedy, completed = clock_timestamp()
 WHERE endpoint_id = @endpoint_id AND status = 'pending'
+  AND (sqlc.narg(asked_by)::timestamptz IS NULL OR job_id IN (SELECT j.id FROM jobs j WHERE j.created <= sqlc.narg(asked_by)::timestamptz))
 RETURNING job_id, endpoint_name, kind;
 
 -- name: JobPartsForsaken :many
