@@ -17,7 +17,7 @@ const Jobs = "jobs"
 // the work of libs/syncjob.
 func syncJobs() *resource.Resource {
 	r := &resource.Resource{
-		Name: Jobs, Path: core + "jobs", Aliases: []string{plugin + "sync-jobs"}, Heavy: []string{"log_entries"},
+		Name: Jobs, Path: core + "jobs", Aliases: []string{plugin + "sync-jobs"}, Heavy: []string{"log_entries"}, MaxPage: 100,
 		Table: "jobs", Type: change.Job, ReadOnly: true, Class: "Job", Verbose: "Job",
 		Fields: fields(leadingCore(resource.Name("name")), []resource.Field{
 			{Name: "object_type", Column: "object_type_id", Kind: resource.ObjectType{}, Null: true, Help: "Of what was asked for: an endpoint if it is one, or a schedule"},
