@@ -71,6 +71,7 @@ fuzz: ## run each fuzz target for FUZZTIME (default 10s)
 bench: ## print ratios to floors measured in the same run
 	cd services/projector && go test -run='^$$' -bench=. -benchtime=1x -timeout 30m ./internal/project ./internal/relay
 	cd services/api && go test -run='^$$' -bench='Lists|Pages|Clients' -benchtime=1x -timeout 30m . ./internal/live
+	cd deploy/allinone && go test -run='^$$' -bench=SyncNow -benchtime=1x -timeout 30m .
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint $(TOOLS)/buf ## find bugs and broken boundaries

@@ -112,9 +112,9 @@ func fence(ctx context.Context, tx pgx.Tx, id int32) ([]Run, error) {
 	return runs, nil
 }
 
-// skipPlanned ends the job that stands for the next run of a schedule, and plans the run after it. The caller holds both locks.
+// skipPlanned ends the job that stands for the next run of a schedule, and plans the run after it. The caller holds the lock of the schedule.
 func skipPlanned(ctx context.Context, tx pgx.Tx, id int32, because string) error {
-	rows, err := tx.Query(ctx, `SELECT `+columns+` FROM jobs j WHERE j.id = $1`, id)
+	rows, err := tx.Query(ctx, `SELECT `+columns+` FROM jobs j WHERE j.id = $1 FOR NO KEY UPDATE`, id)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func TestAJobThatWaitsIsCancelledWithoutTouchingRuns(t *testing.T) {
 		t.Error(got)
 	}
 	if got := l.log(id); got != "info asked for by ada: backup-routines, replications of 2 endpoints\nwarning cancelled by bob\n"+
-		"error failed: 0 of 4 parts completed; 0 created, 0 updated, 0 unchanged, 0 stale, 0 reactivated" {
+		"error failed: 0 of 4 parts completed; 0 created, 0 updated, 0 unchanged, 0 stale, 0 reactivated: cancelled by bob" {
 		t.Error(got)
 	}
 	if got := l.text(`SELECT string_agg(issued_generation::text, ' ' ORDER BY endpoint_id) FROM endpoint_states`); got != "10 20 30" {

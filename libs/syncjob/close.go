@@ -10,19 +10,24 @@ import (
 	"github.com/proxops/proxops/libs/postgres"
 )
 
-// maxError bounds the error of a job, in bytes, and maxTold how many parts it tells of.
+// maxError bounds the error of a job, in bytes, and maxTold how many failures it tells of.
 const (
 	maxError = 2000
 	maxTold  = 5
 )
 
-// maxPart bounds what is told of one part, in bytes, so that there is room for all that are told.
+// maxPart bounds what is told of one failure, in bytes, so that there is room for all that are told.
 const maxPart = maxError / (maxTold + 1)
 
 // Ended is a job that ended, and how.
 type Ended struct {
 	ID            int32
 	Status, Error string
+}
+
+// Over says whether a job of this status has ended.
+func Over(status string) bool {
+	return status == "completed" || status == "failed" || status == "errored"
 }
 
 // Close ends those of the jobs that are under way and have no open part, with an event for each. It belongs into a transaction after the one that
@@ -68,25 +73,28 @@ func (j *job) close(ctx context.Context, tx pgx.Tx, because string) error {
 	var c counts
 	var total int
 	by := map[string]int{}
-	var told []string
+	var failed []failure
 	_, err = pgx.ForEachRow(rows, []any{&name, &kind, &status, &text, &c.Created, &c.Updated, &c.Unchanged, &c.Stale, &c.Reactivated, &c.Skipped}, func() error {
 		total++
 		by[status]++
 		j.Counts.add(c)
-		if status != "completed" && status != "cancelled" && len(told) < maxTold {
-			told = append(told, postgres.Text(fmt.Sprintf("%s, %s: %s", name, TypeOf(kind), text), maxPart))
+		if status != "completed" && status != "cancelled" {
+			failed = told(failed, name, TypeOf(kind), text)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	outcome, why := outcomeOf(by, total, told, because)
+	outcome, why := outcomeOf(by, total, failed, because)
 	level := "info"
 	if outcome != "completed" {
 		level = "error"
 	}
 	message := fmt.Sprintf("%s: %d of %d parts completed; %s", outcome, by["completed"], total, j.Counts)
+	if why != "" {
+		message += ": " + why
+	}
 	if err := Log(ctx, tx, Entry{Job: j.id, Level: level, Message: message}); err != nil {
 		return err
 	}
@@ -102,8 +110,23 @@ func (j *job) end(ctx context.Context, tx pgx.Tx, status, why string) error {
 	return err
 }
 
+// failure is what failed on one endpoint for one reason.
+type failure struct {
+	endpoint, text string
+	types          []string
+}
+
+// told adds a part that failed, to what failed before it on the same endpoint for the same reason.
+func told(all []failure, endpoint, part, text string) []failure {
+	if n := len(all); n > 0 && all[n-1].endpoint == endpoint && all[n-1].text == text {
+		all[n-1].types = append(all[n-1].types, part)
+		return all
+	}
+	return append(all, failure{endpoint, text, []string{part}})
+}
+
 // outcomeOf is the status of a job with so many parts of each status, and why it is not completed. What it ends because of comes first.
-func outcomeOf(by map[string]int, total int, told []string, because string) (status, text string) {
+func outcomeOf(by map[string]int, total int, failed []failure, because string) (status, text string) {
 	bad, cancelled := by["partial"]+by["failed"]+by["errored"], by["cancelled"]
 	switch {
 	case total == 0:
@@ -123,11 +146,16 @@ func outcomeOf(by map[string]int, total int, told []string, because string) (sta
 		all = append(all, fmt.Sprintf("%d of %d parts were cancelled", cancelled, total))
 	}
 	if bad > 0 {
-		list := strings.Join(told, "; ")
-		if more := bad - len(told); more > 0 {
-			list += fmt.Sprintf("; and %d more", more)
+		more := bad
+		var list []string
+		for _, f := range failed[:min(len(failed), maxTold)] {
+			list = append(list, postgres.Text(fmt.Sprintf("%s, %s: %s", f.endpoint, strings.Join(f.types, ", "), f.text), maxPart))
+			more -= len(f.types)
 		}
-		all = append(all, fmt.Sprintf("%d of %d parts failed: %s", bad, total, list))
+		if more > 0 {
+			list = append(list, fmt.Sprintf("and %d more", more))
+		}
+		all = append(all, fmt.Sprintf("%d of %d parts failed: %s", bad, total, strings.Join(list, "; ")))
 	}
 	return status, strings.Join(all, "; ")
 }

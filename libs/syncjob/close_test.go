@@ -164,7 +164,7 @@ func TestTheLogTellsHowAJobEnded(t *testing.T) {
 	l.close(good, bad)
 	for id, want := range map[int32]string{
 		good: "info completed: 2 of 2 parts completed; 2 created, 4 updated, 6 unchanged, 8 stale, 10 reactivated, 12 skipped",
-		bad:  "error failed: 0 of 2 parts completed; 2 created, 4 updated, 6 unchanged, 8 stale, 10 reactivated",
+		bad:  "error failed: 0 of 2 parts completed; 2 created, 4 updated, 6 unchanged, 8 stale, 10 reactivated: 2 of 2 parts failed: beta, backup-routines, replications: it failed",
 	} {
 		if got := l.log(id); !strings.HasSuffix(got, "\n"+want) {
 			t.Errorf("the log ends\n%s\nwant\n%s", got, want)
@@ -184,7 +184,7 @@ func TestTheErrorOfAJobIsBounded(t *testing.T) {
 	if len(ended) > 2000 || !utf8.ValidString(ended) || ended != l.text(`SELECT error FROM jobs WHERE id = $1`, id) {
 		t.Errorf("%d bytes: %s", len(ended), ended)
 	}
-	for _, want := range []string{"204 of 204 parts failed: alpha, backup-routines: 日", "; many 100, backup-routines: 日", "; and 199 more"} {
+	for _, want := range []string{"204 of 204 parts failed: alpha, backup-routines, replications: 日", "; many 100, backup-routines, replications: 日", "; and 194 more"} {
 		if !strings.Contains(ended, want) {
 			t.Errorf("%q is not in %s", want, ended)
 		}

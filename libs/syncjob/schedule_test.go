@@ -221,5 +221,8 @@ func TestWhatNobodyWasThereForRunsOnceOrIsSkipped(t *testing.T) {
 	if _, did := d.tick(noon.Add(time.Hour)); did != syncjob.Skipped {
 		t.Errorf("the only run: %q", did)
 	}
-	d.says("last never next never")
+	d.says("last never next never", "failed nightly "+allKinds+" {} 12:30") // that it did not run stays to be seen
+	if got := d.rows(`SELECT error FROM jobs`); !slices.Equal(got, []string{"the run of 2026-03-02T12:30:00Z was skipped: nobody was there before 2026-03-02T13:00:00Z"}) {
+		t.Errorf("the error says %q", got)
+	}
 }

@@ -66,7 +66,7 @@ func TestStatesAreFlatAndInUTC(t *testing.T) {
 		got := l.text(`SELECT postchange::jsonb::text FROM changes WHERE object_type_id = $1 AND object_id = $2 AND version = 2`, int32(change.Job), id)
 		want := l.text(`SELECT ('{"job_id": "0198c3a5-0000-7000-8000-000000000001", "name": "Nightly", "status": "failed", "created": "2026-04-01T08:00:00.25Z",
 			"scheduled": "2026-04-01T07:59:00Z", "started": "first", "completed": "then", "interval": 60, "schedule": 4, "user": 7, "types": ["backup-routines", "replications"],
-			"endpoints": [2], "error": "2 of 2 parts failed: beta, backup-routines: it failed; beta, replications: it failed",
+			"endpoints": [2], "error": "2 of 2 parts failed: beta, backup-routines, replications: it failed",
 			"counts": {"created": 2, "updated": 4, "unchanged": 6, "stale": 8, "reactivated": 10, "skipped": 12}}'::jsonb)::text`)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

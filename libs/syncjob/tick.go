@@ -75,16 +75,19 @@ func RunNow(ctx context.Context, tx pgx.Tx, id int32, n New) (job int32, err err
 	return job, nil
 }
 
-// skip leaves a run out, of which the job that stands for the next one tells.
+// skip leaves a run out, of which the job that stands for the next one tells, or its own if there is no next one.
 func (s *schedule) skip(ctx context.Context, tx pgx.Tx, due, now time.Time) error {
-	if err := s.plan(ctx, tx, now); err != nil || s.next == nil {
-		return err
-	}
+	message := fmt.Sprintf("the run of %s was skipped: nobody was there before %s", stamp(due), stamp(now))
 	var job int32
-	if err := tx.QueryRow(ctx, `SELECT id FROM jobs WHERE schedule_id = $1 AND status = 'scheduled'`, s.id).Scan(&job); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM jobs WHERE schedule_id = $1 AND status = 'scheduled'`, s.id).Scan(&job); err != nil {
 		return fmt.Errorf("find the planned job of sync schedule %d: %w", s.id, err)
 	}
-	message := fmt.Sprintf("the run of %s was skipped: nobody was there before %s", stamp(due), stamp(now))
+	if _, again := s.Next(now); !again && job != 0 {
+		return skipPlanned(ctx, tx, job, message)
+	}
+	if err := s.plan(ctx, tx, now); err != nil || job == 0 {
+		return err
+	}
 	return Log(ctx, tx, Entry{Job: job, Level: "warning", Message: message})
 }
 

@@ -118,6 +118,9 @@ func Progress(job, endpoint int32) string {
 	return fmt.Sprintf("proxops.v1.progress.%d.%d", job, endpoint)
 }
 
+// ProgressOf is the Progress of a job on any endpoint.
+func ProgressOf(job int32) string { return fmt.Sprintf("proxops.v1.progress.%d.*", job) }
+
 // Timer is where the next run of a schedule of syncs is stored, and Due where it fires.
 func Timer(schedule int32) string { return fmt.Sprintf("proxops.v1.timer.%d", schedule) }
 

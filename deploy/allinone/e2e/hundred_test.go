@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -52,11 +53,8 @@ func TestBadClustersDelayNobodyElse(t *testing.T) {
 	l.startPoller(t, func(cfg *poller.Config) { cfg.Timeout = 5 * time.Second })
 	l.startAPI(t)
 	all := l.addMany(t, 100, 3, object{"poll_interval": interval})
-	bad := map[*endpoint]string{all[10]: "timeout", all[20]: "timeout", all[30]: "too_large"}
-	all[10].cluster.Fault("*", pvesim.SlowHeader(time.Hour))
-	all[20].cluster.Fault("*", pvesim.SlowBody(1))
-	all[30].cluster.Fault("*", pvesim.Endless)
-	peak := watchHeap(t)
+	bad := map[*endpoint]string{}
+	limit := 2 * interval // seconds that data may be old
 	fresh := func() error {
 		for _, o := range l.rest.list(t, endpointsPath+"?limit=200") {
 			e := all[slices.IndexFunc(all, func(e *endpoint) bool { return e.id == o.id() })]
@@ -65,13 +63,32 @@ func TestBadClustersDelayNobodyElse(t *testing.T) {
 				switch want := bad[e]; {
 				case want != "" && (s.text("status") != "failing" || s.text("error_kind") != want || !strings.Contains(s.text("error"), e.server.Host)):
 					return fmt.Errorf("%s: %s is %s (%s): %s", e.name, kind, s.text("status"), s.text("error_kind"), s.text("error"))
-				case want == "" && (s.text("status") != "ok" || s.number("data_age") > 2*interval):
+				case want == "" && (s.text("status") != "ok" || s.number("data_age") > limit):
 					return fmt.Errorf("%s: %s is %s and %d s old: %s", e.name, kind, s.text("status"), s.number("data_age"), s.text("error"))
 				}
 			}
 		}
 		return nil
 	}
+	oldest := func() (age int) {
+		for range 4 {
+			<-time.After(interval * time.Second / 2)
+			for _, o := range l.rest.list(t, endpointsPath+"?limit=200") {
+				age = max(age, o.sub("sync_state").sub("replication").number("data_age"))
+			}
+		}
+		return age
+	}
+	eventually(t, "all endpoints to be read", func() error {
+		limit = math.MaxInt
+		return fresh()
+	})
+	limit = max(2*interval, 2*oldest()) // a machine that is busy with something else reads good clusters late as well
+	all[10].cluster.Fault("*", pvesim.SlowHeader(time.Hour))
+	all[20].cluster.Fault("*", pvesim.SlowBody(1))
+	all[30].cluster.Fault("*", pvesim.Endless)
+	bad = map[*endpoint]string{all[10]: "timeout", all[20]: "timeout", all[30]: "too_large"}
+	peak := watchHeap(t)
 	eventually(t, "all endpoints to be read or to say why not", fresh)
 	manual := l.rest.ended(t, l.rest.sync(t, object{"types": []string{"replications"}}))
 	if n := strings.Count(manual.text("error"), "replications: "); n != len(bad) {

@@ -17,6 +17,7 @@ CREATE TABLE sync_schedules (
     time_zone         text NOT NULL DEFAULT '',
     enabled           boolean NOT NULL DEFAULT true,
     missed            text NOT NULL DEFAULT 'run' CHECK (missed IN ('run', 'skip')),
+    orphaned          boolean NOT NULL DEFAULT false,
     last_run          timestamptz,
     next_run          timestamptz,
     user_id           integer REFERENCES users (id),
@@ -30,6 +31,7 @@ CREATE INDEX sync_schedules_user ON sync_schedules (user_id) WHERE user_id IS NO
 COMMENT ON TABLE sync_schedules IS 'owner: api; projector moves last_run and next_run. Its row lock serialises the ticks of a schedule.';
 COMMENT ON COLUMN sync_schedules.kinds IS 'list of types as REST names them: backup-routines, replications, inventory; empty: all';
 COMMENT ON COLUMN sync_schedules.missed IS 'what becomes of a tick that nobody was there for: run once when somebody is, or skip';
+COMMENT ON COLUMN sync_schedules.orphaned IS 'its endpoints were deleted: it is not for all of them until somebody says so';
 COMMENT ON COLUMN sync_schedules.next_run IS 'null: none, as the schedule is disabled or has run out';
 COMMENT ON COLUMN sync_schedules.user_id IS 'who made it, and for whom its jobs run';
 

@@ -75,9 +75,7 @@ type SyncLine struct {
 }
 
 // Ended says whether nothing of the job is under way any more.
-func (p SyncProgress) Ended() bool {
-	return p.Status == "completed" || p.Status == "errored" || p.Status == "failed"
-}
+func (p SyncProgress) Ended() bool { return syncjob.Over(p.Status) }
 
 // Progress returns how far a job is, with the lines of its log after the one with this id. A job that is gone is fault.NotFound.
 func (s Syncs) Progress(ctx context.Context, job int32, after int64) (SyncProgress, error) {

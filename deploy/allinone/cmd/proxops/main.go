@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	_ "time/tzdata" // schedules have zones, and containers often have none
@@ -22,6 +23,9 @@ func main() {
 	parsed.BindTo(ctx, (*cli.Context)(nil))
 	if err := parsed.Run(); err != nil {
 		fmt.Fprintf(os.Stderr, "proxops: %v\n", err)
+		if errors.Is(err, cli.ErrUnknown) {
+			os.Exit(2)
+		}
 		os.Exit(1)
 	}
 }

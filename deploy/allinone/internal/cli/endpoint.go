@@ -107,7 +107,11 @@ func (c *EndpointList) Run(ctx Context) error {
 					failure = text
 				}
 			}
-			return []any{e.ID, e.Display, e.Enabled, fmt.Sprintf("%ds", e.PollInterval), s.BackupRoutine.Status, s.Replication.Status, s.Inventory.Status, failure}
+			every := fmt.Sprintf("%ds", e.PollInterval)
+			if e.PollInterval == 0 {
+				every = "when asked"
+			}
+			return []any{e.ID, e.Display, e.Enabled, every, s.BackupRoutine.Status, s.Replication.Status, s.Inventory.Status, failure}
 		})
 	})
 }

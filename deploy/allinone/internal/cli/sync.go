@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 
 	"github.com/proxops/proxops/libs/bus"
+	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/proto-events/subjects"
 	"github.com/proxops/proxops/services/api/admin"
 )
@@ -19,17 +22,32 @@ import (
 type Sync struct {
 	Where
 
-	Type     []string      `help:"What to read: backup-routines, replications, inventory; may be given more than once. Default: all." placeholder:"TYPE"`
-	Endpoint []string      `help:"Name or id of an endpoint to read, even if it is read only when asked; may be given more than once. Default: all that are enabled." placeholder:"ENDPOINT"`
-	Wait     bool          `help:"Wait for the end, and show how it goes. The exit status is 0 only if all was read."`
-	Timeout  time.Duration `help:"Wait no longer than this; 0: for ever. The job goes on." default:"0"`
+	Type     []string      `help:"What to read: backup-routines, replications, inventory; several separated by commas. Default: all." placeholder:"TYPE" sep:"none"`
+	Endpoint []string      `help:"Name or id of an endpoint to read, even if it is read only when asked; several separated by commas. Default: all that are enabled." placeholder:"ENDPOINT" sep:"none"`
+	Wait     bool          `help:"Wait for the end, and show how it goes. The exit status is 0 if all was read, 1 if not, 2 if that is not known as nobody waits any more."`
+	Timeout  time.Duration `help:"With --wait: wait no longer than this; 0: for ever. The job goes on." default:"0"`
 }
 
-// errSync says that a job ended, and not well.
-var errSync = errors.New("not all was read")
+var (
+	// errSync says that a job ended, and not well.
+	errSync = errors.New("not all was read")
+	// ErrUnknown says that a command ended before what it waited for.
+	ErrUnknown = errors.New("nobody waits for it any more")
+)
 
 // Run starts a job, and waits for its end if asked to.
 func (c *Sync) Run(ctx Context) error {
+	if c.Timeout != 0 && !c.Wait {
+		return errors.New("--timeout goes with --wait")
+	}
+	types, err := names("--type", c.Type)
+	if err != nil {
+		return err
+	}
+	endpoints, err := names("--endpoint", c.Endpoint)
+	if err != nil {
+		return err
+	}
 	url, err := c.nats()
 	if err != nil {
 		return err
@@ -41,18 +59,33 @@ func (c *Sync) Run(ctx Context) error {
 	defer b.Close()
 	return c.onDatabase(ctx, func(pool *pgxpool.Pool) error {
 		s := admin.Syncs{Pool: pool}
-		id, err := s.Start(ctx, c.Type, c.Endpoint)
+		id, err := s.Start(ctx, types, endpoints)
 		if err != nil {
 			return err
 		}
 		// Whoever misses it looks by itself a few seconds later.
 		_ = b.Conn().Publish(subjects.ControlJobs, nil)
+		fmt.Printf("sync job %d is under way\n", id)
 		if !c.Wait {
-			fmt.Printf("sync job %d is under way\n", id)
 			return nil
 		}
 		return c.follow(ctx, b, s, id)
 	})
+}
+
+// names takes lists apart. An empty name is a mistake, such as a variable that is not set, and must not come to mean everything.
+func names(flag string, given []string) (out []string, err error) {
+	for _, list := range given {
+		for name := range strings.SplitSeq(list, ",") {
+			if name = strings.TrimSpace(name); name == "" {
+				return nil, fmt.Errorf("%s has an empty name: leave it out to mean all", flag)
+			}
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out, nil
 }
 
 // lookAgain is when to look at a job again if nothing is heard of it.
@@ -66,26 +99,31 @@ func (c *Sync) follow(ctx context.Context, b *bus.Bus, s admin.Syncs, id int32) 
 		defer cancel()
 	}
 	moved := make(chan *nats.Msg, 64)
-	sub, err := b.Conn().ChanSubscribe(fmt.Sprintf("proxops.v1.progress.%d.*", id), moved)
+	sub, err := b.Conn().ChanSubscribe(subjects.ProgressOf(id), moved)
 	if err != nil {
 		return fmt.Errorf("listen to the progress of sync job %d: %w", id, err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	meter := newMeter(os.Stdout, id)
-	var after int64
+	var told lines
 	for {
-		p, err := s.Progress(ctx, id, after)
+		p, err := s.Progress(ctx, id, told.settled)
 		if ctx.Err() != nil {
 			meter.close()
-			return fmt.Errorf("sync job %d goes on, and nobody waits for it any more: %w", id, context.Cause(ctx))
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return fmt.Errorf("sync job %d goes on after %s, and %w", id, c.Timeout, ErrUnknown)
+			}
+			return fmt.Errorf("sync job %d goes on, and %w", id, ErrUnknown)
 		}
-		if err != nil {
+		if fault.KindOf(err) == fault.NotFound {
 			meter.close()
 			return err
 		}
-		if n := len(p.Lines); n > 0 {
-			after = p.Lines[n-1].ID
+		if err != nil {
+			meter.close()
+			return fmt.Errorf("sync job %d goes on when proxops does, and %w: its database does not answer: %w", id, ErrUnknown, err)
 		}
+		p.Lines = told.fresh(p.Lines)
 		meter.progress(p)
 		if p.Ended() {
 			meter.close()
@@ -100,4 +138,32 @@ func (c *Sync) follow(ctx context.Context, b *bus.Bus, s admin.Syncs, id int32) 
 		case <-ctx.Done():
 		}
 	}
+}
+
+// lines are those of a log that were shown. A line may be seen before one with a smaller number, as they are written at once by many.
+type lines struct {
+	settled int64 // nothing comes before this one any more
+	shown   map[int64]bool
+}
+
+// settling is how long a line may be on its way.
+const settling = 10 * time.Second
+
+// fresh returns those that were not shown yet.
+func (l *lines) fresh(all []admin.SyncLine) (out []admin.SyncLine) {
+	if l.shown == nil {
+		l.shown = map[int64]bool{}
+	}
+	for _, line := range all {
+		if !l.shown[line.ID] {
+			l.shown[line.ID], out = true, append(out, line)
+		}
+	}
+	for _, line := range all {
+		if time.Since(line.Time) < settling {
+			break
+		}
+		l.settled = line.ID
+	}
+	return out
 }

@@ -99,7 +99,7 @@ var syncState = func() string {
 	}
 	return `(SELECT json_build_object(` + strings.Join([]string{kind("backup_routine"), kind("replication"), kind("inventory")}, ", ") +
 		`, 'cluster_name', coalesce(es.cluster_name, ''), 'pve_version', coalesce(es.pve_version, ''), 'time_zone', coalesce(es.time_zone, ''), 'failures', coalesce(es.failures, 0), 'next_attempt', ` +
-		stampSQL("es.next_attempt_at") + `, 'other_cluster', CASE WHEN es.other_name <> '' THEN json_build_object('name', es.other_name, 'standalone', es.other_standalone, 'seen', ` +
+		`CASE WHEN {t}.enabled AND {t}.poll_interval > 0 THEN ` + stampSQL("es.next_attempt_at") + ` END, 'other_cluster', CASE WHEN es.other_name <> '' THEN json_build_object('name', es.other_name, 'standalone', es.other_standalone, 'seen', ` +
 		stampSQL("es.other_seen") + `) END) FROM (SELECT 1) one LEFT JOIN endpoint_states es ON es.endpoint_id = {t}.id)`
 }()
 

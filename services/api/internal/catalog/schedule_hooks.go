@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -39,7 +40,39 @@ func checkSchedules(ctx context.Context, tx pgx.Tx, all []*resource.Write) error
 		}
 		checkTimes(w, now)
 	}
+	if err := checkOrphans(ctx, tx, all); err != nil {
+		return err
+	}
 	return checkReach(ctx, tx, all)
+}
+
+// checkOrphans refuses to enable schedules whose endpoints were deleted, unless the request says for which endpoints they are now.
+func checkOrphans(ctx context.Context, tx pgx.Tx, all []*resource.Write) error {
+	enabled := map[int64]*resource.Write{}
+	for _, w := range all {
+		switch {
+		case w.Before == nil:
+		case w.Given["endpoints"]:
+			w.Columns["orphaned"] = false
+		case w.After.Bool("enabled"):
+			enabled[w.Before.ID] = w
+		}
+	}
+	if len(enabled) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, "SELECT id::bigint FROM sync_schedules WHERE orphaned AND id = ANY($1::bigint[])", slices.Collect(maps.Keys(enabled)))
+	if err != nil {
+		return fmt.Errorf("look for schedules whose endpoints are gone: %w", err)
+	}
+	orphans, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("look for schedules whose endpoints are gone: %w", err)
+	}
+	for _, id := range orphans {
+		enabled[id].Errors.Add("endpoints", "The endpoints of this schedule were deleted: say for which it is now, or [] for all.")
+	}
+	return nil
 }
 
 // checkReach refuses schedules for endpoints that their writer may not view: these do not exist for them.
@@ -130,7 +163,7 @@ func leaveSchedules(ctx context.Context, d *resource.Deletion) error {
 	if _, err := d.Tx.Exec(ctx, "DELETE FROM sync_schedule_endpoints WHERE endpoint_id = ANY($1::bigint[])", d.IDs); err != nil {
 		return fmt.Errorf("take endpoints out of sync schedules: %w", err)
 	}
-	if _, err := d.Tx.Exec(ctx, "UPDATE sync_schedules SET enabled = false, next_run = NULL WHERE id = ANY($1::bigint[])", emptied); err != nil {
+	if _, err := d.Tx.Exec(ctx, "UPDATE sync_schedules SET enabled = false, next_run = NULL, orphaned = true WHERE id = ANY($1::bigint[])", emptied); err != nil {
 		return fmt.Errorf("disable sync schedules without endpoints: %w", err)
 	}
 	for _, id := range left {

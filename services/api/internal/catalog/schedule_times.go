@@ -17,6 +17,9 @@ var (
 // recent is how far back a first run may lie that is meant to be now.
 const recent = time.Minute
 
+// shortest is the least time between two runs.
+const shortest = time.Minute
+
 // recurrence is when a schedule runs.
 func recurrence(o *resource.Record, now time.Time) syncjob.Recurrence {
 	r := syncjob.Recurrence{Created: now, Calendar: o.Text("calendar"), Zone: o.Text("time_zone")}
@@ -46,7 +49,7 @@ func checkTimes(w *resource.Write, now time.Time) {
 	r := recurrence(w.After, now)
 	switch {
 	case r.Every > 0 && r.Calendar != "":
-		w.Errors.Add("calendar", "Give interval or calendar, not both.")
+		w.Errors.Add("calendar", "Give interval or calendar, not both: set the other to null.")
 		return
 	case r.Every == 0 && r.Calendar == "" && r.First == nil:
 		w.Errors.Add(resource.Model, "Give first_run, interval or calendar: without any of them it would never run.")
@@ -54,7 +57,10 @@ func checkTimes(w *resource.Write, now time.Time) {
 	case !w.Differs(timing...):
 		return
 	}
-	if _, ok := r.Next(planFrom(w, now)); ok {
+	if first, ok := r.Next(planFrom(w, now)); ok {
+		if second, more := r.Next(first); more && second.Sub(first) < shortest {
+			w.Errors.Add("calendar", fmt.Sprintf("It would run at %s and again at %s: at most once a minute.", first.Format(time.RFC3339), second.Format(time.RFC3339)))
+		}
 		return
 	}
 	if r.Calendar == "" {

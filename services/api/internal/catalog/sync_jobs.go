@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -18,7 +17,7 @@ const Jobs = "jobs"
 // the work of libs/syncjob.
 func syncJobs() *resource.Resource {
 	r := &resource.Resource{
-		Name: Jobs, Path: core + "jobs", Aliases: []string{plugin + "sync-jobs"}, Heavy: []string{"log_entries"},
+		Name: Jobs, Path: core + "jobs", Aliases: []string{plugin + "sync-jobs"}, Heavy: []string{"log_entries"}, MaxPage: 100,
 		Table: "jobs", Type: change.Job, ReadOnly: true, Class: "Job", Verbose: "Job",
 		Fields: fields(leadingCore(resource.Name("name")), []resource.Field{
 			{Name: "object_type", Column: "object_type_id", Kind: resource.ObjectType{}, Null: true, Help: "Of what was asked for: an endpoint if it is one, or a schedule"},
@@ -116,22 +115,9 @@ var jobData = func() string {
 var jobLog = "(SELECT coalesce(json_agg(json_build_object('timestamp', " + stampSQL("l.time") +
 	", 'level', l.level, 'message', l.message) ORDER BY l.id), '[]') FROM job_logs l WHERE l.job_id = {t}.id)"
 
-// record describes an object that has all of the keys.
-func record(properties map[string]*openapi3.Schema) *openapi3.Schema {
-	s := openapi3.NewObjectSchema().WithProperties(properties)
-	for name := range properties {
-		s.Required = append(s.Required, name)
-	}
-	slices.Sort(s.Required)
-	return s
-}
-
 func jobDataSchema() *openapi3.Schema {
 	number, text, list := openapi3.NewIntegerSchema, openapi3.NewStringSchema, openapi3.NewArraySchema
-	types := text()
-	for _, name := range syncjob.Types() {
-		types.Enum = append(types.Enum, name)
-	}
+	types := typeEnum(syncjob.Types())
 	time := func() *openapi3.Schema { return openapi3.NewDateTimeSchema().WithNullable() }
 	result := map[string]*openapi3.Schema{
 		"endpoint_id": number(), "endpoint_name": text(), "type": types, "status": text().WithEnum("pending", "running", "completed", "partial", "failed", "errored", "cancelled"),
@@ -142,15 +128,15 @@ func jobDataSchema() *openapi3.Schema {
 	for _, name := range jobCounts {
 		result[name], counts[name] = number(), number()
 	}
-	params := record(map[string]*openapi3.Schema{"sync_types": list().WithItems(text()), "proxmox_endpoint_ids": list().WithItems(text())})
-	return record(map[string]*openapi3.Schema{
-		"types": list().WithItems(types), "endpoints": list().WithItems(number()), "counts": record(counts), "results": list().WithItems(record(result)),
-		"proxbox_sync": record(map[string]*openapi3.Schema{"params": params}),
+	params := resource.Complete(map[string]*openapi3.Schema{"sync_types": list().WithItems(text()), "proxmox_endpoint_ids": list().WithItems(text())})
+	return resource.Complete(map[string]*openapi3.Schema{
+		"types": list().WithItems(types), "endpoints": list().WithItems(number()), "counts": resource.Complete(counts), "results": list().WithItems(resource.Complete(result)),
+		"proxbox_sync": resource.Complete(map[string]*openapi3.Schema{"params": params}),
 	})
 }
 
 func jobLogSchema() *openapi3.Schema {
-	return openapi3.NewArraySchema().WithItems(record(map[string]*openapi3.Schema{
+	return openapi3.NewArraySchema().WithItems(resource.Complete(map[string]*openapi3.Schema{
 		"timestamp": openapi3.NewDateTimeSchema(), "level": openapi3.NewStringSchema().WithEnum("debug", "info", "warning", "error"), "message": openapi3.NewStringSchema(),
 	}))
 }

@@ -30,7 +30,7 @@ func syncSchedules(o Options) *resource.Resource {
 		Fields: fields(leading(resource.Name("name")), []resource.Field{
 			{Name: "name", Kind: resource.Char{Max: 100}, Required: true},
 			text("description", 200),
-			{Name: "types", Column: "kinds", Kind: resource.JSON{Form: resource.ListJSON, Clean: syncTypes, Of: syncType()}, Help: "What is read: backup-routines, replications, inventory; empty: all"},
+			{Name: "types", Column: "kinds", Kind: resource.JSON{Form: resource.ListJSON, Clean: syncTypes, Of: SyncType()}, Help: "What is read: backup-routines, replications, inventory; empty: all"},
 			{
 				Name: "endpoints", Kind: resource.References{To: Endpoints, Via: resource.Link{Table: "sync_schedule_endpoints", Own: "schedule_id", Other: "endpoint_id"}, Filter: "endpoint"},
 				Help: "Whose ids; empty: all that are enabled then",
@@ -53,10 +53,12 @@ func syncSchedules(o Options) *resource.Resource {
 	}
 }
 
-// syncType describes one of the types.
-func syncType() *openapi3.Schema {
+// SyncType describes one of the types that a sync is asked for with.
+func SyncType() *openapi3.Schema { return typeEnum(append(syncjob.Types(), syncjob.All)) }
+
+func typeEnum(names []string) *openapi3.Schema {
 	s := openapi3.NewStringSchema()
-	for _, name := range append(syncjob.Types(), syncjob.All) {
+	for _, name := range names {
 		s.Enum = append(s.Enum, name)
 	}
 	return s

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+
+	"github.com/proxops/proxops/libs/syncjob"
 )
 
 // progress is a job as it was read last, as frames. Each of them knows in which reading it became what it is.
@@ -49,11 +51,7 @@ func (p *progress) since(at *position) [][]byte {
 }
 
 // over says that nothing more will come.
-func (p *progress) over() bool { return ended(p.status) && p.log.held == nil }
-
-func ended(status string) bool {
-	return status == "completed" || status == "errored" || status == "failed"
-}
+func (p *progress) over() bool { return syncjob.Over(p.status) && p.log.held == nil }
 
 // update takes over what was read.
 func (p *progress) update(r reading) {

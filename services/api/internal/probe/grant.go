@@ -1,9 +1,10 @@
 package probe
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/proxops/proxops/libs/shell"
 )
 
 // auditor is the role of Proxmox VE that has every privilege to look and none to change.
@@ -26,21 +27,11 @@ func Grant(username, token string, missing []string) string {
 		if slices.ContainsFunc(paths, above) {
 			continue // the role reaches down
 		}
-		command := "pveum acl modify " + quote(path) + " --users " + quote(username)
+		command := "pveum acl modify " + shell.Quote(path) + " --users " + shell.Quote(username)
 		if token != "" {
-			command += " --tokens " + quote(username+"!"+token)
+			command += " --tokens " + shell.Quote(username+"!"+token)
 		}
 		commands = append(commands, command+" --roles "+auditor)
 	}
 	return strings.Join(commands, " && ")
-}
-
-var plain = regexp.MustCompile(`^[A-Za-z0-9@._/-]+$`)
-
-// quote makes one word of a shell of a text. People paste it as root, and others may have entered it.
-func quote(text string) string {
-	if plain.MatchString(text) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -13,8 +13,8 @@ import (
 // which they run.
 type Hooks struct {
 	// Reach returns further endpoints that a write of objects must lock, by their ids: as the objects were found, and as they will be. Those that
-	// will be deleted are only in found. Nothing is locked yet: what has to be locked before
-	// endpoints, it may lock. It is not asked when objects are created.
+	// will be deleted are only in found. Nothing is locked yet: what has to be locked before endpoints, it may lock. It is not asked when objects are
+	// created.
 	Reach func(ctx context.Context, tx pgx.Tx, found, states []*Record) ([]int64, error)
 	// BeforeAll completes or refuses the objects that a request creates or updates; there is at least one. It may change Write.After. What needs
 	// the database belongs here, as a request may write thousands of objects. Endpoints and objects are locked, no row is written.

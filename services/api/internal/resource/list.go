@@ -68,6 +68,9 @@ func (r *Resource) prepare(scope Scope, custom map[string]filter, params url.Val
 
 // ask reads which rows a list request is about. With an error about filters comes the query of them all the same: see refuse.
 func (r *Resource) ask(scope Scope, custom map[string]filter, params url.Values, limits Limits) (p page, q *query, err error) {
+	if r.MaxPage > 0 && limits.Max > 0 {
+		limits.Max = min(limits.Max, r.MaxPage)
+	}
 	if p, err = readPage(params, limits); err != nil {
 		return p, nil, err
 	}

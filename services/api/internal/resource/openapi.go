@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -173,6 +174,13 @@ func (f *Field) complete(ref *openapi3.SchemaRef, write bool) *openapi3.SchemaRe
 func newObject() *openapi3.Schema {
 	s := openapi3.NewObjectSchema()
 	s.Properties = openapi3.Schemas{}
+	return s
+}
+
+// Complete describes an object that has all of the keys.
+func Complete(properties map[string]*openapi3.Schema) *openapi3.Schema {
+	s := openapi3.NewObjectSchema().WithProperties(properties)
+	s.Required = slices.Sorted(maps.Keys(properties))
 	return s
 }
 

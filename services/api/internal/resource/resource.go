@@ -17,6 +17,7 @@ type Resource struct {
 	Path     string            // under /api/, without slashes at the ends
 	Aliases  []string          // further paths; urls of objects always use Path
 	Heavy    []string          // fields that lists under further paths show only when ?include_<field>=true asks for them
+	MaxPage  int               // rows of a page, fewer than of others as the objects are large; 0: as many
 	Table    string            // its rows have the columns id, created and last_updated; of read-only ones it may be a select in parentheses
 	Public   bool              // whoever may read at all may view it
 	ReadOnly bool              // no request writes its objects: of the columns above id alone is needed, and objects have no ETag

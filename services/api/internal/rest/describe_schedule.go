@@ -1,13 +1,11 @@
 package rest
 
 import (
-	"slices"
-
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/openapi"
+	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
 var scheduleDoc = map[string]*openapi.Operation{
@@ -23,13 +21,7 @@ var scheduleDoc = map[string]*openapi.Operation{
 // scheduleSchemas are the bodies of the plugin's form of schedules.
 func scheduleSchemas() openapi3.Schemas {
 	text, number, list := openapi3.NewStringSchema, openapi3.NewIntegerSchema, openapi3.NewArraySchema
-	types := func() *openapi3.Schema {
-		one := text()
-		for _, name := range append(syncjob.Types(), syncjob.All) {
-			one.Enum = append(one.Enum, name)
-		}
-		return list().WithItems(one)
-	}
+	types := func() *openapi3.Schema { return list().WithItems(catalog.SyncType()) }
 	interval := func(unit string) *openapi3.Schema {
 		return number().WithMin(1).WithMax(float64(catalog.MaxInterval / units[unit]))
 	}
@@ -48,23 +40,13 @@ func scheduleSchemas() openapi3.Schemas {
 	})
 	request.Description = "What is left out, or null, means: all types, all endpoints that are enabled, now, once. interval_value goes with interval_unit, or recurrence has both."
 	request.AdditionalProperties.Has = new(false)
-	answer := record(map[string]*openapi3.Schema{"ok": openapi3.NewBoolSchema(), "job_id": number(), "schedule_id": number().WithNullable(), "message": text()})
+	answer := resource.Complete(map[string]*openapi3.Schema{"ok": openapi3.NewBoolSchema(), "job_id": number(), "schedule_id": number().WithNullable(), "message": text()})
 	time := func() *openapi3.Schema { return openapi3.NewDateTimeSchema().WithNullable() }
-	job := record(map[string]*openapi3.Schema{
+	job := resource.Complete(map[string]*openapi3.Schema{
 		"id": number(), "pk": number(), "name": text(), "status": text().WithEnum("pending", "scheduled", "running"), "scheduled": time(), "schedule": time(),
 		"interval": number().WithNullable(), "created": openapi3.NewDateTimeSchema(), "user": text().WithNullable(), keyTypes: types(), keyEndpoints: list().WithItems(number()),
 		"schedule_id": number().WithNullable(),
 	})
-	jobs := record(map[string]*openapi3.Schema{"count": number(), "scheduled_jobs": list().WithItems(job)})
+	jobs := resource.Complete(map[string]*openapi3.Schema{"count": number(), "scheduled_jobs": list().WithItems(job)})
 	return openapi3.Schemas{"ScheduleSyncRequest": request.NewRef(), "ScheduledSync": answer.NewRef(), "ScheduledJobs": jobs.NewRef()}
-}
-
-// record describes an object that has all of the keys.
-func record(properties map[string]*openapi3.Schema) *openapi3.Schema {
-	s := openapi3.NewObjectSchema().WithProperties(properties)
-	for name := range properties {
-		s.Required = append(s.Required, name)
-	}
-	slices.Sort(s.Required)
-	return s
 }

@@ -3,8 +3,9 @@ package rest
 import (
 	"github.com/getkin/kin-openapi/openapi3"
 
-	"github.com/proxops/proxops/libs/syncjob"
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/openapi"
+	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
 var syncDoc = map[string]*openapi.Operation{"POST": {
@@ -24,10 +25,7 @@ var cancelDoc = &openapi.Operation{
 
 // syncRequest is what a sync is asked for with, of endpoints that it names or of a known one.
 func syncRequest(ofEndpoints bool) *openapi3.Schema {
-	one := openapi3.NewStringSchema()
-	for _, name := range append(syncjob.Types(), syncjob.All) {
-		one.Enum = append(one.Enum, name)
-	}
+	one := catalog.SyncType()
 	reference := openapi3.NewAnyOfSchema(openapi3.NewIntegerSchema(), openapi3.NewStringSchema(), openapi3.NewObjectSchema().WithAnyAdditionalProperties())
 	list := func(of *openapi3.Schema) *openapi3.Schema { return openapi3.NewArraySchema().WithItems(of) }
 	alone := func(of *openapi3.Schema) *openapi3.Schema {
@@ -46,11 +44,9 @@ func syncRequest(ofEndpoints bool) *openapi3.Schema {
 
 // jobCancelledSchema is what who cancels a job is told.
 func jobCancelledSchema() *openapi3.Schema {
-	s := openapi3.NewObjectSchema().WithProperties(map[string]*openapi3.Schema{
+	return resource.Complete(map[string]*openapi3.Schema{
 		"ok": openapi3.NewBoolSchema(), "job_id": openapi3.NewIntegerSchema(), "status": openapi3.NewStringSchema(), "detail": openapi3.NewStringSchema(),
 	})
-	s.Required = []string{"ok", "job_id", "status", "detail"}
-	return s
 }
 
 var runScheduleDoc = &openapi.Operation{

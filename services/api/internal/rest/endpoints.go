@@ -98,12 +98,7 @@ func endpointSchemas() openapi3.Schemas {
 		return s
 	}
 	object := func(description string, properties map[string]*openapi3.Schema) *openapi3.Schema {
-		s := openapi3.NewObjectSchema().WithProperties(properties)
-		s.Description = description
-		for name := range properties {
-			s.Required = append(s.Required, name)
-		}
-		return s
+		return described(resource.Complete(properties), description)
 	}
 	cluster := object("Which cluster answered; null if that could not be told.", map[string]*openapi3.Schema{
 		"name": text(), "standalone": flag(), "quorate": flag(), "nodes": texts("Names of its nodes"),

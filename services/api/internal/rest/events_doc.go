@@ -37,6 +37,11 @@ func lastEvent(text string) *openapi3.Parameter {
 	return p
 }
 
+// streamContent describes one event, as clients of server-sent events take a stream apart.
 func streamContent() openapi3.Content {
-	return openapi3.Content{live.MediaType: text(openapi3.NewStringSchema())}
+	event := openapi3.NewObjectSchema()
+	for _, field := range []string{"id", "event", "data"} {
+		event.WithProperty(field, openapi3.NewStringSchema())
+	}
+	return openapi3.Content{live.MediaType: text(event)}
 }

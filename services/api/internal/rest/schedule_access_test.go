@@ -130,7 +130,12 @@ func TestAnEndpointThatIsDeletedLeavesItsSchedules(t *testing.T) {
 			t.Errorf("change row %v", rows[i])
 		}
 	}
-	// It takes a person to have it sync everything.
+	// It takes a person who says so to have it sync everything.
+	const gone = `{"endpoints":["The endpoints of this schedule were deleted: say for which it is now, or [] for all."]}`
+	w.ask("PATCH", path(schedulesPath, alone), object{"enabled": true}).want(t, 400, gone)
+	w.ask("PATCH", path(schedulesPath, alone), object{"description": "lost"}).want(t, 200, "")
+	w.ask("PATCH", path(schedulesPath, alone), object{"enabled": true, "endpoints": []int{}}).want(t, 200, "")
+	w.ask("PATCH", path(schedulesPath, alone), object{"enabled": false}).want(t, 200, "")
 	w.ask("PATCH", path(schedulesPath, alone), object{"enabled": true}).want(t, 200, "")
 	if got := w.plannedJobs(alone); len(got) != 1 {
 		t.Errorf("planned are %q", got)

@@ -193,3 +193,17 @@ func TestJobsOutliveTheirUsers(t *testing.T) {
 		t.Errorf("user %v", job["user"])
 	}
 }
+
+// Jobs have results and a log of any length, so pages of them are short.
+func TestPagesOfJobsAreShort(t *testing.T) {
+	w := newWorld(t)
+	w.exec("INSERT INTO jobs (name, kinds, endpoint_ids, status, request_id) SELECT 'many', '{inventory}', '{}', 'completed', gen_random_uuid() FROM generate_series(1, 130)")
+	first := w.get(syncJobsPath + "?limit=1000")
+	if n := len(first.results(t)); n != 100 {
+		t.Errorf("a page of %d", n)
+	}
+	next, _ := first.json(t)["next"].(string)
+	if n := len(w.get(strings.TrimPrefix(next, w.http.URL)).results(t)); n != 30 {
+		t.Errorf("%d on the next page, %s", n, next)
+	}
+}

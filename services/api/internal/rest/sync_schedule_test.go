@@ -120,7 +120,7 @@ func TestWhatIsWrongWithASyncIsSaidInTheFormOfThePlugin(t *testing.T) {
 		f.ask("POST", schedulePath, c.body).want(t, 400, c.want)
 	}
 	f.exec("UPDATE endpoints SET enabled = false")
-	f.ask("POST", schedulePath, nil).want(t, 400, wrong("proxmox_endpoint_ids", `"There is no enabled endpoint."`))
+	f.ask("POST", schedulePath, nil).want(t, 400, wrong("proxmox_endpoint_ids", `"There is no enabled endpoint that you may view."`))
 	f.ask("POST", schedulePath, "x", "Content-Type", "text/plain").want(t, 415, "")
 	if n := f.exec("SELECT count(*) FROM jobs") + f.exec("SELECT count(*) FROM sync_schedules"); n != 0 || f.jobHints.Load() != 0 {
 		t.Errorf("%d rows and %d hints came of it", n, f.jobHints.Load())
@@ -225,5 +225,5 @@ func TestAScheduleIsRunOutsideOfItsTimes(t *testing.T) {
 	all := f.make(schedulesPath, object{"name": "all", "interval": 60})
 	f.ask("POST", fmt.Sprintf("%s%d/run/", schedulesPath, all), nil, "Authorization", token).want(t, 403, forbidden)
 	f.exec("UPDATE endpoints SET enabled = false")
-	f.ask("POST", fmt.Sprintf("%s%d/run/", schedulesPath, all), nil).want(t, 400, `{"endpoints":["There is no enabled endpoint."]}`)
+	f.ask("POST", fmt.Sprintf("%s%d/run/", schedulesPath, all), nil).want(t, 400, `{"endpoints":["There is no enabled endpoint that you may view."]}`)
 }

@@ -190,7 +190,7 @@ func TestASyncIsRefusedWithAllThatIsWrong(t *testing.T) {
 	}
 	f.ask("POST", syncPath, "x", "Content-Type", "text/plain").want(t, 415, "")
 	f.exec("UPDATE endpoints SET enabled = false")
-	f.ask("POST", syncPath, nil).want(t, 400, `{"endpoints":["There is no enabled endpoint."]}`)
+	f.ask("POST", syncPath, nil).want(t, 400, `{"endpoints":["There is no enabled endpoint that you may view."]}`)
 	for _, p := range []string{syncPath, one} {
 		for _, method := range []string{"GET", "PUT", "DELETE"} {
 			a := f.ask(method, p, nil)
@@ -220,7 +220,7 @@ func TestWhoMaySyncWhat(t *testing.T) {
 		return "Bearer " + f.newToken(user, true)
 	}
 	const missing = `{"detail":"No ProxmoxEndpoint matches the given query."}`
-	none := `{"endpoints":["There is no enabled endpoint."]}`
+	none := `{"endpoints":["There is no enabled endpoint that you may view."]}`
 	all := map[string]string{"view": ""}
 	some := map[string]string{"view": fmt.Sprintf(`{"id__in": [%d, %d, %d]}`, f.prod, f.edge, f.off)}
 	only := map[string]string{"view": fmt.Sprintf(`{"id": %d}`, f.prod)}

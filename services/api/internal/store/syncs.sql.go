@@ -11,7 +11,7 @@ import (
 )
 
 const syncLines = `-- name: SyncLines :many
-SELECT id, time, level, message FROM job_logs WHERE job_id = $1 AND id > $2 ORDER BY id LIMIT 1000
+SELECT id, time, level, message FROM job_logs WHERE job_id = $1 AND id > $2 ORDER BY id
 `
 
 type SyncLinesRow struct {

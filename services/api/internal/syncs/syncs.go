@@ -141,7 +141,7 @@ func (e Target) Refusal() string { return "Endpoint " + e.Name + " is disabled: 
 // NoneEnabled refuses a sync of nothing.
 func NoneEnabled() error {
 	var wrong resource.Errors
-	wrong.Add("endpoints", "There is no enabled endpoint.")
+	wrong.Add("endpoints", "There is no enabled endpoint that you may view.")
 	return wrong.Err()
 }
 

@@ -20,7 +20,7 @@ import (
 const (
 	// grace is how long a run may still take once the poller is told to stop: enough for nearly every run, and with lastWord less than the five
 	// seconds in which a process must end.
-	grace = 2500 * time.Millisecond
+	grace = 2 * time.Second
 	// lastWord is how long a poller that stops tries to say that it has not read everything, so that another one may at once.
 	lastWord = time.Second
 	// maxTicks is how often a tick is tried. Another one comes, so it need not become a dead letter.

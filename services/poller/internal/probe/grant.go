@@ -2,10 +2,10 @@ package probe
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/proxops/proxops/libs/shell"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/services/poller/internal/pve"
 )
@@ -30,7 +30,7 @@ func grant(target *proxopsv1.Target, granted pve.Permissions, missing []pve.Priv
 		}
 	}
 	acl := func(option, name string) string {
-		return fmt.Sprintf("`pveum acl modify %s %s %s --roles PVEAuditor`", quoted(paths[0]), option, quoted(name))
+		return fmt.Sprintf("`pveum acl modify %s %s %s --roles PVEAuditor`", shell.Quote(paths[0]), option, shell.Quote(name))
 	}
 	text := fmt.Sprintf("On a node, run %s; if the token has privilege separation, also %s.", acl("--users", target.GetUsername()), acl("--tokens", pve.TokenID(target)))
 	if paths[0] != "/" {
@@ -58,14 +58,4 @@ func some(list []string) string {
 		text += fmt.Sprintf(" and %d more", len(list)-few)
 	}
 	return text
-}
-
-var plain = regexp.MustCompile(`^[A-Za-z0-9@/._-]+$`)
-
-// quoted makes one word for a shell: names and paths are what somebody else entered.
-func quoted(word string) string {
-	if plain.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -98,14 +98,3 @@ func TestMissingPrivilegesAreNamedWithTheCommandThatGivesThem(t *testing.T) {
 		}
 	}
 }
-
-func TestNamesInCommandsAreOneWord(t *testing.T) {
-	for word, want := range map[string]string{
-		"proxops@pve": "proxops@pve", "/vms/205": "/vms/205", "a@pve!b": "'a@pve!b'", "x;reboot": "'x;reboot'",
-		"it's@pve": `'it'\''s@pve'`, "": "''", "`id`": "'`id`'",
-	} {
-		if got := quoted(word); got != want {
-			t.Errorf("%q becomes %s, want %s", word, got, want)
-		}
-	}
-}

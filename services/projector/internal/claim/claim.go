@@ -76,7 +76,7 @@ func (d *Desk) decide(ctx context.Context, tx pgx.Tx, site string, req *proxopsv
 		return nil, fmt.Errorf("lock the endpoint: %w", err)
 	}
 	if !endpoint.Enabled {
-		moved.Jobs, err = syncs.Refuse(ctx, tx, id, "failed", syncs.Failure{
+		moved.Jobs, err = syncs.Refuse(ctx, tx, id, syncs.Failure{
 			Kind: "disabled", Text: fmt.Sprintf("endpoint %s is disabled", endpoint.Name), Remedy: "enable the endpoint",
 		})
 		return refuse(proxopsv1.RefusalReason_REFUSAL_REASON_DISABLED, 0, "endpoint %s is disabled", endpoint.Name), err
@@ -97,21 +97,22 @@ func (d *Desk) decide(ctx context.Context, tx pgx.Tx, site string, req *proxopsv
 	if plan.refusal != nil && plan.refusal.GetRefusal().GetReason() == proxopsv1.RefusalReason_REFUSAL_REASON_BUSY {
 		return plan.refusal, nil
 	}
+	// A run that fell silent ends before anything else: what it was to bring waits from here on, also if nothing can be read.
+	if plan.refusal == nil && (len(state.ClaimPending) > 0 || len(waiting) > 0) {
+		if moved.Jobs, err = expire(ctx, tx, id, state, d.ClaimTimeout); err != nil {
+			return nil, err
+		}
+	}
 	if len(endpoint.SealedCredentials) == 0 {
-		moved.Jobs, err = d.noCredentials(ctx, tx, endpoint, plan.kinds, state.Now)
+		refused, err := d.noCredentials(ctx, tx, endpoint, plan.kinds, state.Now)
+		moved.Jobs = append(moved.Jobs, refused...)
 		return refuse(proxopsv1.RefusalReason_REFUSAL_REASON_NO_CREDENTIALS, 0, "endpoint %s has no credentials", endpoint.Name), err
 	}
 	if plan.refusal != nil {
 		return plan.refusal, nil
 	}
-	var again []int32
-	if len(state.ClaimPending) > 0 || len(waiting) > 0 {
-		if again, err = expire(ctx, tx, id, state, d.ClaimTimeout); err != nil {
-			return nil, err
-		}
-	}
 	reply, joined, err := d.grant(ctx, tx, endpoint, state, plan.kinds, req)
-	moved.Jobs = append(again, joined...)
+	moved.Jobs = append(moved.Jobs, joined...)
 	return reply, err
 }
 

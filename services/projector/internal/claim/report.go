@@ -76,7 +76,7 @@ func report(ctx context.Context, tx pgx.Tx, site string, r *proxopsv1.RunReport,
 			err = q.SyncStateWarn(ctx, warnings(k.GetWarnings()), id, token)
 		case !slices.Contains(state.ClaimPending, token): // it has its outcome already
 		case k.GetOutcome() == proxopsv1.Outcome_OUTCOME_ABANDONED:
-			jobs, err = abandon(ctx, tx, id, token, state)
+			jobs, err = abandon(ctx, tx, id, token)
 		default:
 			failed++
 			jobs, err = fail(ctx, tx, id, token, state, k)
@@ -101,11 +101,11 @@ func report(ctx context.Context, tx pgx.Tx, site string, r *proxopsv1.RunReport,
 }
 
 // abandon ends the claim of a kind that its poller did not get to read, as it was stopped.
-func abandon(ctx context.Context, tx pgx.Tx, endpoint int32, kind string, state store.EndpointStateGetRow) ([]int32, error) {
+func abandon(ctx context.Context, tx pgx.Tx, endpoint int32, kind string) ([]int32, error) {
 	if err := store.New(tx).ClaimSettle(ctx, kind, endpoint); err != nil {
 		return nil, fmt.Errorf("settle %s: %w", kind, err)
 	}
-	return syncs.Abandoned(ctx, tx, endpoint, []string{kind}, state.ClaimedBy)
+	return syncs.Abandoned(ctx, tx, endpoint, kind)
 }
 
 // worked says whether the endpoint answered well enough to be asked at its usual pace: some job list was read, or the inventory if only
@@ -226,7 +226,7 @@ func (d *Desk) noCredentials(ctx context.Context, tx pgx.Tx, endpoint store.Endp
 	if err := d.attempt(ctx, q, endpoint, kinds, at); err != nil {
 		return nil, err
 	}
-	return syncs.Refuse(ctx, tx, endpoint.ID, "failed", failureOf(e))
+	return syncs.Refuse(ctx, tx, endpoint.ID, failureOf(e))
 }
 
 // expire gives the parts of a claim that ran out an outcome, before the next claim takes its place: a poller that dies again and again on one

@@ -117,7 +117,7 @@ func (r *Registrar) task(ctx context.Context, subject string, data []byte, reaso
 		if err != nil || task.GetJobId() == "" {
 			return err
 		}
-		moved.Jobs, err = syncs.Refuse(ctx, tx, endpoint, "errored", why)
+		moved.Jobs, err = syncs.GiveUp(ctx, tx, endpoint, givenUp, why)
 		return err
 	})
 	if err != nil {

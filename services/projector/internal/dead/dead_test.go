@@ -199,6 +199,29 @@ func TestADeathSaysNothingOfWhatWasReadSince(t *testing.T) {
 	}
 }
 
+// A task that nobody could begin fails what jobs wait for, but not what was asked for since, for which there is another one.
+func TestATaskOfASyncThatIsGivenUpFailsWhatWasAskedForBefore(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.exec(`INSERT INTO jobs (id, name, kinds, created, request_id) SELECT n, 'x', '{inventory}', now() + (n - 2) * interval '1 minute', gen_random_uuid() FROM unnest('{1,3}'::integer[]) n`)
+	l.exec(`INSERT INTO job_parts (job_id, endpoint_id, kind, endpoint_name) SELECT j.id, e.id, 'inventory', e.name FROM jobs j, endpoints e`)
+	data, err := bus.Encode(&proxopsv1.Task{EndpointId: 1, Trigger: proxopsv1.Trigger_TRIGGER_MANUAL, JobId: "5c0f8c0e-9f5a-4f0a-8a57-6c2b5d1f0a11"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.bury(1, data)
+	l.bury(2, l.task(2)) // a tick, which is followed by others
+	l.awaitIdle(2)
+	var got string
+	err = l.pool.QueryRow(t.Context(), `SELECT string_agg(concat_ws(' ', job_id, endpoint_name, status, nullif(error_text, '')), ', ' ORDER BY job_id, endpoint_id) FROM job_parts`).Scan(&got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "1 a errored no poller could begin the run: test, 1 b pending, 3 a pending, 3 b pending"; got != want {
+		t.Errorf("parts are %q, want %q", got, want)
+	}
+}
+
 // bury puts a task into DEAD as a poller does that gives it up.
 func (l *lab) bury(endpoint int64, data []byte) {
 	l.t.Helper()

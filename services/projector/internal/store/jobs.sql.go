@@ -7,9 +7,9 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
-	"time"
 )
 
 const jobPartsForsaken = `-- name: JobPartsForsaken :many
@@ -67,17 +67,18 @@ func (q *Queries) JobPartsForsaken(ctx context.Context, patienceText string, pat
 const jobPartsGiveBack = `-- name: JobPartsGiveBack :many
 UPDATE job_parts
 SET status = CASE WHEN attempts < $1::integer THEN 'pending' ELSE 'errored' END,
-    generation = NULL, queued = NULL,
+    generation = NULL, queued = NULL, attempts = greatest(attempts - $2::integer, 0),
     error_kind = CASE WHEN attempts < $1::integer THEN '' ELSE 'internal' END,
-    error_text = CASE WHEN attempts < $1::integer THEN '' ELSE $2::text END,
-    remedy = CASE WHEN attempts < $1::integer THEN '' ELSE $3::text END,
+    error_text = CASE WHEN attempts < $1::integer THEN '' ELSE $3::text END,
+    remedy = CASE WHEN attempts < $1::integer THEN '' ELSE $4::text END,
     completed = CASE WHEN attempts < $1::integer THEN NULL ELSE clock_timestamp() END
-WHERE endpoint_id = ANY ($4::integer[]) AND status = 'running' AND (cardinality($5::text[]) = 0 OR kind = ANY ($5::text[]))
+WHERE endpoint_id = ANY ($5::integer[]) AND status = 'running' AND (cardinality($6::text[]) = 0 OR kind = ANY ($6::text[]))
 RETURNING job_id, endpoint_id, endpoint_name, kind, status
 `
 
 type JobPartsGiveBackParams struct {
 	Most        int32
+	Forgiven    int32
 	ErrorText   string
 	Remedy      string
 	EndpointIds []int32
@@ -93,10 +94,11 @@ type JobPartsGiveBackRow struct {
 }
 
 // Lets parts whose run ended without an outcome, of these kinds or of all if there are none, wait for another one; after so many runs they have
-// failed.
+// failed. Runs that are forgiven do not count.
 func (q *Queries) JobPartsGiveBack(ctx context.Context, arg JobPartsGiveBackParams) ([]JobPartsGiveBackRow, error) {
 	rows, err := q.db.Query(ctx, jobPartsGiveBack,
 		arg.Most,
+		arg.Forgiven,
 		arg.ErrorText,
 		arg.Remedy,
 		arg.EndpointIds,
@@ -153,7 +155,7 @@ func (q *Queries) JobPartsPending(ctx context.Context, endpointID int32, silent 
 
 const jobPartsQueue = `-- name: JobPartsQueue :many
 WITH due AS (
-    SELECT p.endpoint_id, min(p.job_id) AS job_id
+    SELECT p.endpoint_id, min(p.job_id) AS job_id, ($1::integer = 0 AND bool_and(p.queued IS NOT NULL))::boolean AS repeated
     FROM job_parts p
     WHERE p.status = 'pending' AND CASE WHEN $1::integer > 0 THEN p.endpoint_id = $1::integer
         ELSE p.queued IS NULL OR p.queued < now() - $2::interval END
@@ -164,19 +166,20 @@ WITH due AS (
 ), marked AS (
     UPDATE job_parts p SET queued = now() FROM due d WHERE p.endpoint_id = d.endpoint_id AND p.status = 'pending'
 )
-SELECT e.id, e.site, j.job_id
+SELECT e.id, e.site, j.job_id, d.repeated
 FROM due d JOIN endpoints e ON e.id = d.endpoint_id JOIN jobs j ON j.id = d.job_id
 ORDER BY e.id
 `
 
 type JobPartsQueueRow struct {
-	ID    int32
-	Site  string
-	JobID uuid.UUID
+	ID       int32
+	Site     string
+	JobID    uuid.UUID
+	Repeated bool
 }
 
 // The endpoints for which a task is to be put on the queue: something waits that has no task, or had one for too long. With alone set, of this
-// endpoint alone, whatever tasks it had. Endpoints that are being read get theirs when that is over.
+// endpoint alone, whatever tasks it had. Endpoints that are being read get theirs when that is over. Repeated says that there was a task for all of it.
 func (q *Queries) JobPartsQueue(ctx context.Context, alone int32, again time.Duration) ([]JobPartsQueueRow, error) {
 	rows, err := q.db.Query(ctx, jobPartsQueue, alone, again)
 	if err != nil {
@@ -186,7 +189,12 @@ func (q *Queries) JobPartsQueue(ctx context.Context, alone int32, again time.Dur
 	items := []JobPartsQueueRow{}
 	for rows.Next() {
 		var i JobPartsQueueRow
-		if err := rows.Scan(&i.ID, &i.Site, &i.JobID); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Site,
+			&i.JobID,
+			&i.Repeated,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -201,6 +209,7 @@ const jobPartsRefuse = `-- name: JobPartsRefuse :many
 UPDATE job_parts
 SET status = $1, error_kind = $2, error_text = $3, remedy = $4, completed = clock_timestamp()
 WHERE endpoint_id = $5 AND status = 'pending'
+  AND ($6::timestamptz IS NULL OR job_id IN (SELECT j.id FROM jobs j WHERE j.created <= $6::timestamptz))
 RETURNING job_id, endpoint_name, kind
 `
 
@@ -210,6 +219,7 @@ type JobPartsRefuseParams struct {
 	ErrorText  string
 	Remedy     string
 	EndpointID int32
+	AskedBy    *time.Time
 }
 
 type JobPartsRefuseRow struct {
@@ -218,7 +228,7 @@ type JobPartsRefuseRow struct {
 	Kind         string
 }
 
-// Fails what waits for an endpoint that cannot be read now.
+// Fails what waits for an endpoint that cannot be read now, and was asked for by a time if there is one.
 func (q *Queries) JobPartsRefuse(ctx context.Context, arg JobPartsRefuseParams) ([]JobPartsRefuseRow, error) {
 	rows, err := q.db.Query(ctx, jobPartsRefuse,
 		arg.Status,
@@ -226,6 +236,7 @@ func (q *Queries) JobPartsRefuse(ctx context.Context, arg JobPartsRefuseParams) 
 		arg.ErrorText,
 		arg.Remedy,
 		arg.EndpointID,
+		arg.AskedBy,
 	)
 	if err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ type Keeper struct {
 }
 
 const (
-	// again is when a task that nobody took is put on the queue once more.
+	// again is when a task that nobody took is put on the queue once more, if it is lost.
 	again = 30 * time.Second
 	// forgetAtOnce bounds what one look deletes.
 	forgetAtOnce = 200
@@ -157,7 +157,13 @@ func (k *Keeper) dispatch(ctx context.Context, alone int32) error {
 		if err != nil {
 			return fmt.Errorf("make a task of endpoint %d: %w", row.ID, err)
 		}
-		if err := batch.Add(subjects.Task(proxopsv1.Trigger_TRIGGER_MANUAL, row.Site, int64(row.ID)), data); err != nil {
+		subject := subjects.Task(proxopsv1.Trigger_TRIGGER_MANUAL, row.Site, int64(row.ID))
+		if row.Repeated { // the task before it may wait there still: then it is the pollers that are late, and more tasks would only pile up
+			err = batch.Put(subject, data, 0)
+		} else {
+			err = batch.Add(subject, data)
+		}
+		if err != nil {
 			return fmt.Errorf("put tasks of sync jobs on the queue: %w", err)
 		}
 	}
@@ -169,27 +175,29 @@ func (k *Keeper) dispatch(ctx context.Context, alone int32) error {
 
 // forsaken fails parts of endpoints that are gone, and of sites without pollers.
 func (k *Keeper) forsaken(ctx context.Context) error {
-	var moved []Moved
-	err := postgres.InTx(ctx, k.Pool, func(tx pgx.Tx) error {
-		moved = nil
-		rows, err := store.New(tx).JobPartsForsaken(ctx, k.Patience.String(), k.Patience)
-		if err != nil {
+	var rows []store.JobPartsForsakenRow
+	err := postgres.InTx(ctx, k.Pool, func(tx pgx.Tx) (err error) {
+		if rows, err = store.New(tx).JobPartsForsaken(ctx, k.Patience.String(), k.Patience); err != nil {
 			return err
 		}
-		for _, r := range rows {
-			moved = append(moved, Moved{Endpoint: r.EndpointID, Jobs: []int32{r.JobID}})
-			line := syncjob.Entry{Job: r.JobID, Level: "error", Message: fmt.Sprintf("%s: %s not read: %s", r.EndpointName, syncjob.TypeOf(r.Kind), r.ErrorText)}
-			if err := syncjob.Log(ctx, tx, line); err != nil {
-				return err
-			}
+		lines := make([]syncjob.Entry, len(rows))
+		for i, r := range rows {
+			lines[i] = syncjob.Entry{Job: r.JobID, Level: "error", Message: fmt.Sprintf("%s: %s not read: %s", r.EndpointName, syncjob.TypeOf(r.Kind), r.ErrorText)}
 		}
-		return nil
+		return syncjob.Log(ctx, tx, lines...)
 	})
 	if err != nil {
 		return fmt.Errorf("fail what no poller takes: %w", err)
 	}
-	for _, m := range moved {
-		k.Tell(ctx, m)
+	parts := make([]part, len(rows))
+	for i, r := range rows {
+		parts[i] = part{job: r.JobID}
+	}
+	if err := k.close(ctx, jobsOf(parts)); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		k.progress(r.JobID, r.EndpointID)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ package syncs
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -103,9 +104,18 @@ func (o Outcome) String() string {
 }
 
 // Refuse fails what jobs wait for of an endpoint that cannot be read, and returns the jobs.
-func Refuse(ctx context.Context, tx pgx.Tx, endpoint int32, status string, f Failure) ([]int32, error) {
+func Refuse(ctx context.Context, tx pgx.Tx, endpoint int32, f Failure) ([]int32, error) {
+	return refuse(ctx, tx, endpoint, "failed", f, nil)
+}
+
+// GiveUp is Refuse for jobs that were asked for by the time when nobody had managed to begin a run. Later ones have a task of their own.
+func GiveUp(ctx context.Context, tx pgx.Tx, endpoint int32, at time.Time, f Failure) ([]int32, error) {
+	return refuse(ctx, tx, endpoint, "errored", f, &at)
+}
+
+func refuse(ctx context.Context, tx pgx.Tx, endpoint int32, status string, f Failure, askedBy *time.Time) ([]int32, error) {
 	rows, err := store.New(tx).JobPartsRefuse(ctx, store.JobPartsRefuseParams{
-		EndpointID: endpoint, Status: status, ErrorKind: f.Kind, ErrorText: f.Text, Remedy: f.Remedy,
+		EndpointID: endpoint, Status: status, ErrorKind: f.Kind, ErrorText: f.Text, Remedy: f.Remedy, AskedBy: askedBy,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("fail what sync jobs wait for: %w", err)
@@ -119,33 +129,32 @@ func Refuse(ctx context.Context, tx pgx.Tx, endpoint int32, status string, f Fai
 	})
 }
 
-// Abandoned lets what a poller gave back wait for another run, and returns the jobs. That is no fault, so it may happen any number of times.
-func Abandoned(ctx context.Context, tx pgx.Tx, endpoint int32, kinds []string, poller string) ([]int32, error) {
-	return giveBack(ctx, tx, []int32{endpoint}, kinds, 1<<30, Failure{Text: "poller " + poller + " was stopped"})
+// Abandoned lets what a poller gave back of a kind wait for another run, and returns the jobs. That is no fault, so it may happen any number of times.
+func Abandoned(ctx context.Context, tx pgx.Tx, endpoint int32, kind string) ([]int32, error) {
+	return giveBack(ctx, tx, store.JobPartsGiveBackParams{EndpointIds: []int32{endpoint}, Kinds: []string{kind}, Most: math.MaxInt32, Forgiven: 1})
 }
 
 // Silent lets what pollers took of endpoints and never brought wait for another run, and returns the jobs. It fails what went that way too often.
 func Silent(ctx context.Context, tx pgx.Tx, endpoints ...int32) ([]int32, error) {
-	return giveBack(ctx, tx, endpoints, []string{}, maxAttempts, Failure{
-		Text:   fmt.Sprintf("%d pollers in a row took the run and went silent", maxAttempts),
-		Remedy: "look whether the pollers of the endpoint's site run and reach NATS, and at their logs",
+	return giveBack(ctx, tx, store.JobPartsGiveBackParams{
+		EndpointIds: endpoints, Kinds: []string{}, Most: maxAttempts,
+		ErrorText: fmt.Sprintf("%d pollers in a row took the run and went silent", maxAttempts),
+		Remedy:    "look whether the pollers of the endpoint's site run and reach NATS, and at their logs",
 	})
 }
 
-func giveBack(ctx context.Context, tx pgx.Tx, endpoints []int32, kinds []string, most int, f Failure) ([]int32, error) {
-	rows, err := store.New(tx).JobPartsGiveBack(ctx, store.JobPartsGiveBackParams{
-		EndpointIds: endpoints, Kinds: kinds, Most: int32(most), ErrorText: f.Text, Remedy: f.Remedy,
-	})
+func giveBack(ctx context.Context, tx pgx.Tx, p store.JobPartsGiveBackParams) ([]int32, error) {
+	rows, err := store.New(tx).JobPartsGiveBack(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("have sync jobs wait for another run: %w", err)
 	}
 	var again, failed []part
 	for _, r := range rows {
-		p := part{r.JobID, r.EndpointName, r.Kind}
+		of := part{r.JobID, r.EndpointName, r.Kind}
 		if r.Status == "pending" {
-			again = append(again, p)
+			again = append(again, of)
 		} else {
-			failed = append(failed, p)
+			failed = append(failed, of)
 		}
 	}
 	err = tell(ctx, tx, "warning", again, func(endpoint, types string) string {
@@ -155,7 +164,7 @@ func giveBack(ctx context.Context, tx pgx.Tx, endpoints []int32, kinds []string,
 		return nil, err
 	}
 	err = tell(ctx, tx, "error", failed, func(endpoint, types string) string {
-		return fmt.Sprintf("%s: %s not read: %s (%s)", endpoint, types, f.Text, f.Remedy)
+		return fmt.Sprintf("%s: %s not read: %s (%s)", endpoint, types, p.ErrorText, p.Remedy)
 	})
 	return jobsOf(append(again, failed...)), err
 }

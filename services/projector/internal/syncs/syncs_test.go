@@ -82,7 +82,7 @@ func TestEachFailureEndsItsPartAlone(t *testing.T) {
 		failed(inventory, proxopsv1.Outcome_OUTCOME_FAILED, proxopsv1.ErrorKind_ERROR_KIND_INTERNAL))
 	o.parts("1 a backup_routine completed", "1 a inventory completed", "1 a replication completed",
 		"1 b backup_routine failed connect", "1 b inventory errored internal", "1 b replication partial permission")
-	o.jobs("1 errored (3 of 6 parts failed: b, backup-routines: it went wrong; b, inventory: it went wrong; b, replications: it went wrong)")
+	o.jobs("1 errored (3 of 6 parts failed: b, backup-routines, inventory, replications: it went wrong)")
 }
 
 func TestWhatCannotBeReadIsSaidAtOnce(t *testing.T) {
@@ -121,6 +121,22 @@ func TestASilentPollerIsFollowedByOthersButNotForEver(t *testing.T) {
 	o.jobs("1 errored (1 of 1 parts failed: prod, backup-routines: 3 pollers in a row took the run and went silent)")
 }
 
+// Who takes the credentials away from an endpoint that is being read must not leave a job behind that waits for ever.
+func TestASilentRunEndsWithWhatItsEndpointCannotBeReadFor(t *testing.T) {
+	o := newOffice(t)
+	e := o.endpoint("prod")
+	o.ask([]proxopsv1.Kind{backups}, e)
+	o.run(e, backups)
+	o.ask([]proxopsv1.Kind{backups}, e)
+	o.exec(`UPDATE endpoint_states SET claim_expires_at = now() - interval '1 second'`)
+	o.exec(`UPDATE endpoints SET sealed_credentials = NULL`)
+	if got := o.take(e).GetRefusal().GetReason(); got != proxopsv1.RefusalReason_REFUSAL_REASON_NO_CREDENTIALS {
+		t.Errorf("the task is answered with %s", got)
+	}
+	o.jobs("1 failed (1 of 1 parts failed: prod, backup-routines: endpoint prod has no credentials, so it cannot be read)",
+		"2 failed (1 of 1 parts failed: prod, backup-routines: endpoint prod has no credentials, so it cannot be read)")
+}
+
 func TestAnAbandonedRunIsTakenUpAtOnce(t *testing.T) {
 	o := newOffice(t)
 	e := o.endpoint("prod")
@@ -133,6 +149,12 @@ func TestAnAbandonedRunIsTakenUpAtOnce(t *testing.T) {
 	}
 	o.parts("1 prod backup_routine pending", "1 prod replication pending")
 	o.equal("sync states", o.all(`SELECT DISTINCT status FROM sync_states`), "never")
+	for range 2 { // and none of these is held against it when pollers fall silent
+		o.run(e, backups, replications)
+		o.exec(`UPDATE endpoint_states SET claim_expires_at = now() - interval '1 second'`)
+	}
+	o.apply(e, o.run(e, backups, replications), backups)
+	o.parts("1 prod backup_routine completed", "1 prod replication running")
 }
 
 // The poller reads on, and its snapshot arrives after the answer to the cancel request.
@@ -165,6 +187,9 @@ func TestTasksArePutOnTheQueueOnceAndAgainWhenTheyAreLost(t *testing.T) {
 	o.ask([]proxopsv1.Kind{backups})
 	o.ask([]proxopsv1.Kind{replications})
 	o.mend()
+	o.mend()
+	o.tasks("proxops.v1.task.manual.default.1", "proxops.v1.task.manual.default.2")
+	o.exec(`UPDATE job_parts SET queued = queued - interval '1 minute'`) // the pollers are late
 	o.mend()
 	o.tasks("proxops.v1.task.manual.default.1", "proxops.v1.task.manual.default.2")
 	o.clearTasks()

@@ -17,6 +17,7 @@ import (
 	"github.com/proxops/proxops/libs/pgtest"
 	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 	"github.com/proxops/proxops/proto-events/subjects"
+	"github.com/proxops/proxops/services/projector/internal/syncs"
 )
 
 func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
@@ -94,6 +95,32 @@ func TestSilentFailsWhatAClaimThatRanOutLeftOpen(t *testing.T) {
 	}
 	if want := "poller p1 took run 7 and went silent: it brought no result before its claim ran out"; text != want {
 		t.Errorf("the error says %q, want %q", text, want)
+	}
+}
+
+func TestWhatASilentPollerTookOfASyncWaitsForAnotherRun(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	exec(t, pool, `INSERT INTO endpoints (id, name) VALUES (1, 'silent'), (2, 'at work')`)
+	exec(t, pool, `INSERT INTO endpoint_states (endpoint_id, issued_generation, claimed_by, claim_expires_at, claim_pending)
+		SELECT id, 7, 'p1', now() + (id * 2 - 3) * interval '1 minute', '{replication}' FROM endpoints`)
+	exec(t, pool, `INSERT INTO jobs (id, name, kinds, status, request_id) VALUES (5, 'x', '{replication}', 'running', gen_random_uuid())`)
+	exec(t, pool, `INSERT INTO job_parts (job_id, endpoint_id, kind, endpoint_name, status, generation, attempts) SELECT 5, id, 'replication', name, 'running', 7, 1 FROM endpoints`)
+	w := watcher(pool, nil)
+	var moved []syncs.Moved
+	w.Moved = func(_ context.Context, m syncs.Moved) { moved = append(moved, m) }
+	if err := w.Silent(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	if err := pool.QueryRow(t.Context(), `SELECT string_agg(endpoint_name || ' ' || status, ', ' ORDER BY endpoint_id) FROM job_parts`).Scan(&got); err != nil {
+		t.Fatal(err)
+	}
+	if want := "silent pending, at work running"; got != want {
+		t.Errorf("parts are %q, want %q", got, want)
+	}
+	if len(moved) != 1 || !slices.Equal(moved[0].Jobs, []int32{5}) {
+		t.Errorf("told are %v, want job 5", moved)
 	}
 }
 

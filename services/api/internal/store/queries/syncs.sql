@@ -7,4 +7,4 @@ GROUP BY j.id;
 
 -- name: SyncLines :many
 -- The log of a sync job after a line.
-SELECT id, time, level, message FROM job_logs WHERE job_id = @job_id AND id > @after ORDER BY id LIMIT 1000;
+SELECT id, time, level, message FROM job_logs WHERE job_id = @job_id AND id > @after ORDER BY id;

@@ -20,10 +20,10 @@ RETURNING job_id, endpoint_name, kind;
 
 -- name: JobPartsGiveBack :many
 -- Lets parts whose run ended without an outcome, of these kinds or of all if there are none, wait for another one; after so many runs they have
--- failed.
+-- failed. Runs that are forgiven do not count.
 UPDATE job_parts
 SET status = CASE WHEN attempts < @most::integer THEN 'pending' ELSE 'errored' END,
-    generation = NULL, queued = NULL,
+    generation = NULL, queued = NULL, attempts = greatest(attempts - @forgiven::integer, 0),
     error_kind = CASE WHEN attempts < @most::integer THEN '' ELSE 'internal' END,
     error_text = CASE WHEN attempts < @most::integer THEN '' ELSE @error_text::text END,
     remedy = CASE WHEN attempts < @most::integer THEN '' ELSE @remedy::text END,
@@ -32,10 +32,11 @@ WHERE endpoint_id = ANY (@endpoint_ids::integer[]) AND status = 'running' AND (c
 RETURNING job_id, endpoint_id, endpoint_name, kind, status;
 
 -- name: JobPartsRefuse :many
--- Fails what waits for an endpoint that cannot be read now.
+-- Fails what waits for an endpoint that cannot be read now, and was asked for by a time if there is one.
 UPDATE job_parts
 SET status = @status, error_kind = @error_kind, error_text = @error_text, remedy = @remedy, completed = clock_timestamp()
 WHERE endpoint_id = @endpoint_id AND status = 'pending'
+  AND (sqlc.narg(asked_by)::timestamptz IS NULL OR job_id IN (SELECT j.id FROM jobs j WHERE j.created <= sqlc.narg(asked_by)::timestamptz))
 RETURNING job_id, endpoint_name, kind;
 
 -- name: JobPartsForsaken :many
@@ -57,9 +58,9 @@ RETURNING p.job_id, p.endpoint_id, p.endpoint_name, p.kind, p.error_text;
 
 -- name: JobPartsQueue :many
 -- The endpoints for which a task is to be put on the queue: something waits that has no task, or had one for too long. With alone set, of this
--- endpoint alone, whatever tasks it had. Endpoints that are being read get theirs when that is over.
+-- endpoint alone, whatever tasks it had. Endpoints that are being read get theirs when that is over. Repeated says that there was a task for all of it.
 WITH due AS (
-    SELECT p.endpoint_id, min(p.job_id) AS job_id
+    SELECT p.endpoint_id, min(p.job_id) AS job_id, (@alone::integer = 0 AND bool_and(p.queued IS NOT NULL))::boolean AS repeated
     FROM job_parts p
     WHERE p.status = 'pending' AND CASE WHEN @alone::integer > 0 THEN p.endpoint_id = @alone::integer
         ELSE p.queued IS NULL OR p.queued < now() - @again::interval END
@@ -70,7 +71,7 @@ WITH due AS (
 ), marked AS (
     UPDATE job_parts p SET queued = now() FROM due d WHERE p.endpoint_id = d.endpoint_id AND p.status = 'pending'
 )
-SELECT e.id, e.site, j.job_id
+SELECT e.id, e.site, j.job_id, d.repeated
 FROM due d JOIN endpoints e ON e.id = d.endpoint_id JOIN jobs j ON j.id = d.job_id
 ORDER BY e.id;
 
