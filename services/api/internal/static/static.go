@@ -45,6 +45,9 @@ func Load(from fs.FS, directory string, own ...string) Files {
 		}
 		sum := sha256.Sum256(body)
 		name, packed := strings.CutSuffix(strings.TrimPrefix(name, directory+"/"), ".gz")
+		if !packed && len(body) > worthPacking && strings.HasPrefix(media(name), "text/") {
+			body, packed = pack(body), true
+		}
 		first, _, _ := strings.Cut(name, "/")
 		out[name] = File{
 			Media: media(name), Body: body, ETag: `"` + hex.EncodeToString(sum[:12]) + `"`, Packed: packed, Fixed: !slices.Contains(own, first),
@@ -55,6 +58,17 @@ func Load(from fs.FS, directory string, own ...string) Files {
 		panic(err)
 	}
 	return out
+}
+
+// worthPacking is the size in bytes above which a text is sent compressed.
+const worthPacking = 1024
+
+func pack(body []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // a level that there is
+	_, _ = w.Write(body)                                  // a buffer takes everything
+	_ = w.Close()
+	return b.Bytes()
 }
 
 func media(name string) string {
