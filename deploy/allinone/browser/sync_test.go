@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/proxops/proxops/libs/pvesim"
 )
@@ -85,6 +86,15 @@ func TestReplicationsAreScheduledHourly(t *testing.T) {
 		t.Fatalf("after saving one is at %s, %q", b.address(), title)
 	}
 	b.follow(`.actions form[action$="/run/"] [type=submit]`)
-	b.open("/core/jobs/")
-	b.until("a completed job of the schedule", `Array.from(document.querySelectorAll("[data-row]")).some((r) => r.innerText.includes("Replications") && r.innerText.includes("Completed"))`)
+	// The list of jobs does not follow them, so it is opened until it has what is awaited.
+	shown := func() (ok bool) {
+		b.open("/core/jobs/")
+		b.eval(`Array.from(document.querySelectorAll("[data-row]")).some((r) => r.innerText.includes("Replications") && r.innerText.includes("Completed"))`, &ok)
+		return ok
+	}
+	for end := time.Now().Add(2 * wait); !shown(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the job of the schedule is not completed: %q", b.texts("[data-row]"))
+		}
+	}
 }
