@@ -5,6 +5,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	calendars "github.com/proxops/proxops/libs/calendar"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
@@ -19,8 +20,20 @@ var derived = map[string][]string{
 var enrich = map[string]func(ctx context.Context, p *page, rows []object) error{
 	catalog.Jobs:          summariseJobs,
 	catalog.SyncSchedules: describeTimes,
-	"backup-routines":     proveStatus("backup_routine"),
-	"replications":        proveStatus("replication"),
+	"backup-routines":     describeJobs("backup_routine"),
+	"replications":        describeJobs("replication"),
+}
+
+// describeJobs says in words when jobs of Proxmox run, and how their status is known.
+func describeJobs(kind string) func(ctx context.Context, p *page, rows []object) error {
+	return func(ctx context.Context, p *page, rows []object) error {
+		for _, o := range rows {
+			if event, err := calendars.ParseAny(o.text("schedule")); err == nil && o["schedule_text"] != nil {
+				o["schedule_text"] = event.Sentence()
+			}
+		}
+		return proveStatus(ctx, p, kind, rows)
+	}
 }
 
 // listButtons are what can be done to a whole list, by resource.

@@ -14,34 +14,32 @@ import (
 
 // proveStatus says of jobs of Proxmox how their status is known: by which complete reading of their endpoint. It says no more than is recorded, and
 // nothing to those who may not view the endpoint.
-func proveStatus(kind string) func(ctx context.Context, p *page, rows []object) error {
-	return func(ctx context.Context, p *page, rows []object) error {
-		var asked []string
-		for _, o := range rows {
-			if id := o.sub("endpoint").id(); id != "" && o["status"] != nil && !slices.Contains(asked, id) {
-				asked = append(asked, id)
-			}
+func proveStatus(ctx context.Context, p *page, kind string, rows []object) error {
+	var asked []string
+	for _, o := range rows {
+		if id := o.sub("endpoint").id(); id != "" && o["status"] != nil && !slices.Contains(asked, id) {
+			asked = append(asked, id)
 		}
-		if asked == nil || !p.may(p.Store.Set.Get(catalog.Endpoints), resource.View) {
-			return nil
-		}
-		states := map[string]object{}
-		for part := range slices.Chunk(asked, max(1, p.Store.Limits.Max)) {
-			found, err := p.read(ctx, catalog.Endpoints, url.Values{"id": part, "limit": {strconv.Itoa(len(part))}}, "id", "sync_state")
-			if err != nil {
-				return err
-			}
-			for _, e := range found.list("results") {
-				states[e.id()] = e.sub("sync_state").sub(kind)
-			}
-		}
-		for _, o := range rows {
-			if state := states[o.sub("endpoint").id()]; state != nil {
-				o["proof"] = proofOf(o, state)
-			}
-		}
+	}
+	if asked == nil || !p.may(p.Store.Set.Get(catalog.Endpoints), resource.View) {
 		return nil
 	}
+	states := map[string]object{}
+	for part := range slices.Chunk(asked, max(1, p.Store.Limits.Max)) {
+		found, err := p.read(ctx, catalog.Endpoints, url.Values{"id": part, "limit": {strconv.Itoa(len(part))}}, "id", "sync_state")
+		if err != nil {
+			return err
+		}
+		for _, e := range found.list("results") {
+			states[e.id()] = e.sub("sync_state").sub(kind)
+		}
+	}
+	for _, o := range rows {
+		if state := states[o.sub("endpoint").id()]; state != nil {
+			o["proof"] = proofOf(o, state)
+		}
+	}
+	return nil
 }
 
 // proofOf is how the status of a job is known. The number of jobs is that of the last complete list: of the list that a job was missing from first if

@@ -31,8 +31,8 @@ func timesText(o object) string {
 	switch minutes := o.number("interval"); {
 	case o.text("calendar") != "":
 		words := o.text("calendar")
-		if event, err := calendars.ParseAny(words); err == nil && event.Words() != "" {
-			words = event.Words()
+		if event, err := calendars.ParseAny(words); err == nil && event.Sentence() != "" {
+			words = event.Sentence()
 		}
 		return words + ", " + zoneText(o.text("time_zone"))
 	case minutes > 0:
