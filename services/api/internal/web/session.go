@@ -20,10 +20,19 @@ import (
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
-// userKey and epochKey are where a session has the id of its user, and the epoch of their password.
+// These are where a session has the id of its user, the epoch of their password, and when they logged in.
 const (
 	userKey  = "user"
 	epochKey = "epoch"
+	sinceKey = "since"
+)
+
+const (
+	// sessionLife is how long a person stays logged in without coming back, and sessionMax how long with it.
+	sessionLife = 14 * 24 * time.Hour
+	sessionMax  = 4 * sessionLife
+	// sessionGrain is how exactly: who looks at pages all the time writes a session no more often.
+	sessionGrain = time.Hour
 )
 
 // Cookie is the name of the cookie of a session.
@@ -36,7 +45,7 @@ func NewSessions(pool *pgxpool.Pool, secure bool) (sessions *scs.SessionManager,
 	m := scs.New()
 	m.Store = store
 	m.HashTokenInStore = true
-	m.IdleTimeout, m.Lifetime = sessionLife, 4*sessionLife
+	m.Lifetime = sessionLife
 	m.Cookie.Name, m.Cookie.HttpOnly, m.Cookie.Secure, m.Cookie.SameSite = Cookie, true, secure, http.SameSiteLaxMode
 	return m, store.StopCleanup
 }
@@ -55,6 +64,7 @@ func (p *page) identify(ctx context.Context) error {
 		return err
 	}
 	p.who = who
+	stay(ctx, p.Sessions)
 	p.prefs, err = p.loadPreferences(ctx)
 	return err
 }
@@ -115,6 +125,18 @@ func (w *Web) login(ctx context.Context, p *page) (answer, error) {
 func (w *Web) enter(ctx context.Context, who *auth.Principal) {
 	w.Sessions.Put(ctx, userKey, who.UserID)
 	w.Sessions.Put(ctx, epochKey, who.Epoch)
+	w.Sessions.Put(ctx, sinceKey, time.Now().Unix())
+}
+
+// stay puts off the end of the session of who came back.
+func stay(ctx context.Context, sessions *scs.SessionManager) {
+	end := time.Now().Add(sessionLife)
+	if last := time.Unix(sessions.GetInt64(ctx, sinceKey), 0).Add(sessionMax); last.Before(end) {
+		end = last
+	}
+	if end.Sub(sessions.Deadline(ctx)) > sessionGrain {
+		sessions.SetDeadline(ctx, end.UTC())
+	}
 }
 
 func (w *Web) logout(ctx context.Context, _ *page) (answer, error) {

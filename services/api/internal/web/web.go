@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/a-h/templ"
 	"github.com/alexedwards/scs/v2"
@@ -251,6 +250,3 @@ func (p *page) may(r *resource.Resource, action resource.Action) bool {
 	_, err := p.actor().Scope(r, action)
 	return err == nil
 }
-
-// sessionLife is how long a person stays logged in without coming back.
-const sessionLife = 14 * 24 * time.Hour
