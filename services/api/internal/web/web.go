@@ -111,7 +111,13 @@ func (w *Web) Handler() http.Handler {
 	protected.SetDenyHandler(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		http.Error(rw, "This form was sent from another site.", http.StatusForbidden)
 	}))
-	return protected.Handler(w.Sessions.LoadAndSave(e))
+	pages := protected.Handler(w.Sessions.LoadAndSave(e))
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		// Caches may share files, so they come without the cookie of a session, and without reading and writing one.
+		if !serveAsset(rw, r) {
+			pages.ServeHTTP(rw, r)
+		}
+	})
 }
 
 // open serves a page to anybody.
