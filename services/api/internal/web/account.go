@@ -173,9 +173,6 @@ func (w *Web) ownTokens(ctx context.Context, p *page) (answer, error) {
 	r := w.Store.Set.Get(catalog.Tokens)
 	f := &form{r: r, view: viewOf(r)}
 	status := http.StatusOK
-	if err := p.http.ParseForm(); err != nil {
-		return answer{}, badForm(err)
-	}
 	fields, err := p.formFields(ctx, r, nil, p.http.PostForm, true)
 	if err != nil {
 		return answer{}, err

@@ -58,9 +58,6 @@ func (w *Web) syncEndpoint(ctx context.Context, p *page) (answer, error) {
 	if !p.allowed(w.Store.Set.Get(catalog.Jobs), resource.Add) {
 		return answer{}, resource.ErrForbidden
 	}
-	if err := p.http.ParseForm(); err != nil {
-		return answer{}, badForm(err)
-	}
 	var want syncs.Wanted
 	for _, name := range p.http.PostForm["types"] {
 		if name == syncjob.All {

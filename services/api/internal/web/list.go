@@ -134,9 +134,6 @@ func (w *Web) setPreferences(ctx context.Context, p *page) (answer, error) {
 	if r == nil {
 		return answer{}, errNoPage
 	}
-	if err := p.http.ParseForm(); err != nil {
-		return answer{}, badForm(err)
-	}
 	if p.prefs.Columns == nil {
 		p.prefs.Columns = map[string][]string{}
 	}

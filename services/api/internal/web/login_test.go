@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"bytes"
+	"mime/multipart"
 	"net/url"
 	"strings"
 	"testing"
@@ -22,6 +24,28 @@ func TestLoginLeadsNowhereElse(t *testing.T) {
 	admin := serve(t)
 	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example/`, "/\r\nSet-Cookie: a=b", "javascript:alert(1)", "\t//evil.example", ""} {
 		admin.visitor().post("/login/", url.Values{"username": {"admin"}, "password": {password}, "next": {next}}).goes(t, "/")
+	}
+}
+
+func TestFormsOfStrangersAreReadWithinBounds(t *testing.T) {
+	admin := serve(t)
+	form := url.Values{"username": {"admin"}, "password": {password}, "next": {strings.Repeat("x", 11<<20)}}.Encode()
+	admin.visitor().send("POST", "/login/", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded").want(t, 400)
+	var files bytes.Buffer
+	w := multipart.NewWriter(&files)
+	for name, value := range map[string]string{"username": "admin", "password": password, "next": "/extras/tags/"} {
+		if err := w.WriteField(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for method, status := range map[string]int{"GET": 200, "POST": 403} {
+		g := admin.visitor().send(method, "/login/", bytes.NewReader(files.Bytes()), "Content-Type", w.FormDataContentType()).want(t, status)
+		if next, _ := attr(g.control(t, "next"), "value"); next != "/" {
+			t.Errorf("%s reads forms that can have files: %q", method, next)
+		}
 	}
 }
 
