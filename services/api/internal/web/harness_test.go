@@ -149,6 +149,22 @@ func (p *person) login(password string) *person {
 	return p
 }
 
+// session is what the cookie of the person says.
+func (p *person) session() string {
+	p.t.Helper()
+	at, err := url.Parse(p.http.URL)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, c := range p.client.Jar.Cookies(at) {
+		if c.Name == web.Cookie {
+			return c.Value
+		}
+	}
+	p.t.Fatal("there is no session")
+	return ""
+}
+
 // permission is what a limited user may do.
 type permission struct {
 	types, actions []string

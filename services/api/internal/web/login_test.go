@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestPagesNeedALoginAndGoBackAfterIt(t *testing.T) {
@@ -24,6 +25,31 @@ func TestLoginLeadsNowhereElse(t *testing.T) {
 	admin := serve(t)
 	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example/`, "/\r\nSet-Cookie: a=b", "javascript:alert(1)", "\t//evil.example", ""} {
 		admin.visitor().post("/login/", url.Values{"username": {"admin"}, "password": {password}, "next": {next}}).goes(t, "/")
+	}
+}
+
+func TestASessionEndsWhenItIsLeftAlone(t *testing.T) {
+	for _, c := range []struct {
+		alone time.Duration
+		saved bool
+		want  int
+	}{{0, false, 200}, {2 * time.Hour, true, 200}, {15 * 24 * time.Hour, false, 303}} {
+		admin := serve(t)
+		ctx, err := admin.ui.Sessions.Load(t.Context(), admin.session())
+		if err != nil {
+			t.Fatal(err)
+		}
+		admin.ui.Sessions.Put(ctx, "seen", time.Now().Add(-c.alone).Unix())
+		if _, _, err := admin.ui.Sessions.Commit(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := admin.ask("GET", "/extras/tags/", nil); (status == 200) != (c.want == 200) {
+			t.Errorf("after %s the API answers %d", c.alone, status)
+		}
+		g := admin.get("/user/profile/").want(t, c.want)
+		if saved := g.header.Get("Set-Cookie") != ""; saved != c.saved {
+			t.Errorf("after %s the session is saved: %t", c.alone, saved)
+		}
 	}
 }
 

@@ -20,10 +20,17 @@ import (
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
-// userKey and epochKey are where a session has the id of its user, and the epoch of their password.
+// userKey, epochKey and seenKey are where a session has the id of its user, the epoch of their password, and when they came last, in Unix time.
 const (
 	userKey  = "user"
 	epochKey = "epoch"
+	seenKey  = "seen"
+)
+
+// sessionLife is how long a person stays logged in without coming back, and seenEvery how exactly it is known when they did.
+const (
+	sessionLife = 14 * 24 * time.Hour
+	seenEvery   = time.Hour
 )
 
 // Cookie is the name of the cookie of a session.
@@ -36,14 +43,15 @@ func NewSessions(pool *pgxpool.Pool, secure bool) (sessions *scs.SessionManager,
 	m := scs.New()
 	m.Store = store
 	m.HashTokenInStore = true
-	m.IdleTimeout, m.Lifetime = sessionLife, 4*sessionLife
+	// No IdleTimeout: it saves the session after each request, and so one that was destroyed meanwhile comes back. See seenKey.
+	m.Lifetime = 4 * sessionLife
 	m.Cookie.Name, m.Cookie.HttpOnly, m.Cookie.Secure, m.Cookie.SameSite = Cookie, true, secure, http.SameSiteLaxMode
 	return m, store.StopCleanup
 }
 
 // identify finds out who looks. A user who is no longer active is nobody.
 func (p *page) identify(ctx context.Context) error {
-	id := p.Sessions.GetInt32(ctx, userKey)
+	id := userOf(ctx, p.Sessions)
 	if id == 0 {
 		return nil
 	}
@@ -55,6 +63,9 @@ func (p *page) identify(ctx context.Context) error {
 		return err
 	}
 	p.who = who
+	if sinceSeen(ctx, p.Sessions) > seenEvery {
+		p.Sessions.Put(ctx, seenKey, time.Now().Unix())
+	}
 	p.prefs, err = p.loadPreferences(ctx)
 	return err
 }
@@ -115,6 +126,19 @@ func (w *Web) login(ctx context.Context, p *page) (answer, error) {
 func (w *Web) enter(ctx context.Context, who *auth.Principal) {
 	w.Sessions.Put(ctx, userKey, who.UserID)
 	w.Sessions.Put(ctx, epochKey, who.Epoch)
+	w.Sessions.Put(ctx, seenKey, time.Now().Unix())
+}
+
+// userOf is the id of the user of a session, 0 if it is nobody's or was left alone for too long.
+func userOf(ctx context.Context, sessions *scs.SessionManager) int32 {
+	if sinceSeen(ctx, sessions) > sessionLife {
+		return 0
+	}
+	return sessions.GetInt32(ctx, userKey)
+}
+
+func sinceSeen(ctx context.Context, sessions *scs.SessionManager) time.Duration {
+	return time.Since(time.Unix(sessions.GetInt64(ctx, seenKey), 0))
 }
 
 func (w *Web) logout(ctx context.Context, _ *page) (answer, error) {

@@ -282,6 +282,3 @@ func (p *page) may(r *resource.Resource, action resource.Action) bool {
 	_, err := p.actor().Scope(r, action)
 	return err == nil
 }
-
-// sessionLife is how long a person stays logged in without coming back.
-const sessionLife = 14 * 24 * time.Hour
