@@ -223,19 +223,20 @@ func (w *Web) changeToken(ctx context.Context, p *page) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	req := resource.Request{At: p.at(), Actor: p.actor(), Partial: true}
-	switch p.http.PathValue("action") {
+	req := resource.Request{At: p.at(), Actor: p.actor(), Partial: true, Body: map[string]any{}}
+	action := p.http.PathValue("action")
+	switch action {
 	case "enable", "disable":
-		enabled := p.http.PathValue("action") == "enable"
-		req.Body = map[string]any{"enabled": enabled}
+		req.Body = map[string]any{"enabled": action == "enable"}
 		_, err = w.Store.Update(ctx, r, id, req)
-		p.tell(ctx, "The token "+o.name()+map[bool]string{true: " is enabled.", false: " is disabled."}[enabled])
 	case "delete":
-		req.Body = map[string]any{}
 		err = w.Store.Delete(ctx, r, id, req)
-		p.tell(ctx, "The token "+o.name()+" is deleted.")
 	default:
 		return answer{}, errNoPage
 	}
-	return answer{to: tokensPath}, err
+	if err != nil {
+		return answer{}, err
+	}
+	p.tell(ctx, "The token "+o.name()+" is "+action+"d.")
+	return answer{to: tokensPath}, nil
 }
