@@ -108,11 +108,8 @@ func (p *page) rights(ctx context.Context, user object) ([]object, error) {
 func (p *page) typeNames(permission object) string {
 	var out []string
 	for _, name := range permission.items("object_types") {
-		for _, r := range p.Store.Set.All {
-			if r.Type.String() == name {
-				name = viewOf(r).title
-				break
-			}
+		if r := p.resourceOf(name); r != nil {
+			name = viewOf(r).title
 		}
 		out = append(out, name)
 	}

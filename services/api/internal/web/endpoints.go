@@ -274,5 +274,3 @@ func certificateNames(text string) []string {
 	}
 	return out
 }
-
-func plainList(items []string) string { return strings.Join(items, ", ") }
