@@ -89,7 +89,7 @@ func (w *Web) testEndpoint(ctx context.Context, p *page) (answer, error) {
 		}
 	}
 	result := probeResult(seen, text)
-	if p.http.Header.Get("HX-Request") != "" {
+	if p.partial() {
 		return answer{body: result, bare: true}, nil
 	}
 	o, err := p.get(ctx, w.Store.Set.Get(catalog.Endpoints))

@@ -89,7 +89,8 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 			}
 		}
 	}
-	l.offset, _ = strconv.Atoi(params.Get("offset"))
+	l.offset, _ = strconv.Atoi(params.Get("offset")) // what is no number is the beginning
+	l.offset = max(0, l.offset)
 	l.filters, l.active = p.filterControls(r, asked, l.wrong)
 	return l, nil
 }

@@ -206,7 +206,7 @@ func (p *page) write(ctx context.Context, a answer) {
 		h.Set(name, value)
 	}
 	if a.to != "" {
-		if p.http.Header.Get("HX-Request") != "" && p.http.Header.Get("HX-Boosted") == "" {
+		if p.partial() {
 			h.Set("HX-Location", a.to)
 			p.w.WriteHeader(http.StatusNoContent)
 			return
@@ -230,6 +230,9 @@ func (p *page) write(ctx context.Context, a answer) {
 		_, _ = p.w.Write(b.Bytes()) // a browser that is gone needs no page
 	}
 }
+
+// partial says that a script asks for a part of a page.
+func (p *page) partial() bool { return p.http.Header.Get("HX-Request") != "" }
 
 var errNoPage = fault.New(fault.NotFound, "there is no such page")
 
