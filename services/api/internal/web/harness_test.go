@@ -22,12 +22,10 @@ import (
 	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/catalog"
-	"github.com/proxops/proxops/services/api/internal/identity"
 	"github.com/proxops/proxops/services/api/internal/probe"
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/rest"
 	"github.com/proxops/proxops/services/api/internal/store"
-	"github.com/proxops/proxops/services/api/internal/syncs"
 	"github.com/proxops/proxops/services/api/internal/web"
 )
 
@@ -106,7 +104,7 @@ func serve(t *testing.T) *person {
 	}
 	ui := &web.Web{
 		Store: api.Store, Queries: queries, Accounts: tokens, Sessions: sessions, Log: log, Version: "test", Client: api.Client, Origin: api.Origin,
-		Prober: &s.prober, Syncs: syncs.Starter{Store: api.Store, JobsChanged: nothing}, Identities: identity.Accepter{Store: api.Store, JobsChanged: nothing},
+		Prober: &s.prober, Syncs: api.Syncs(), Identities: api.Identities(),
 	}
 	s.ui = ui
 	pages, answers := ui.Handler(), api.Handler()
