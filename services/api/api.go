@@ -28,13 +28,11 @@ import (
 	"github.com/proxops/proxops/services/api/admin"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/catalog"
-	"github.com/proxops/proxops/services/api/internal/identity"
 	"github.com/proxops/proxops/services/api/internal/live"
 	"github.com/proxops/proxops/services/api/internal/probe"
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/rest"
 	"github.com/proxops/proxops/services/api/internal/store"
-	"github.com/proxops/proxops/services/api/internal/syncs"
 	"github.com/proxops/proxops/services/api/internal/web"
 )
 
@@ -169,8 +167,7 @@ func pages(a *rest.API, sessions *scs.SessionManager, pool *pgxpool.Pool, log *s
 	a.Auth = &web.Authenticator{Tokens: tokens, Sessions: sessions}
 	ui := &web.Web{
 		Store: a.Store, Queries: store.New(pool), Accounts: tokens, Sessions: sessions, Log: log, Version: app.Version(), Client: a.Client, Origin: a.Origin,
-		Prober: a.Prober, Syncs: syncs.Starter{Store: a.Store, JobsChanged: a.JobsChanged, JobCancelled: a.JobCancelled},
-		Identities: identity.Accepter{Store: a.Store, RunsStopped: a.RunsStopped, JobsChanged: a.JobsChanged},
+		Prober: a.Prober, Syncs: a.Syncs(), Identities: a.Identities(),
 	}
 	api, pages := a.Handler(), ui.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -21,3 +21,20 @@ func TestAnOpenListShowsWhatBecomesStale(t *testing.T) {
 	b.until(gone+" to be stale on the open list", `(`+row+` || {innerText: ""}).innerText.includes("Stale")`)
 	b.until("the page to be the same", `window.unbroken`)
 }
+
+// A server that starts anew refuses for a while, and browsers do not ask again for a stream that was refused.
+func TestAnOpenListAsksAgainForAStreamThatWasRefused(t *testing.T) {
+	t.Parallel()
+	p := newProduct(t, pvesim.FleetConfig{Clusters: 1, Jobs: 1}, 1)
+	b := p.login(t)
+	b.open(replications)
+	b.expect("/none/")
+	b.eval(`(() => {
+		const known = window.EventSource;
+		let asked = 0;
+		window.EventSource = class extends known { constructor(url) { super(asked++ ? url : "/none/"); } };
+		document.dispatchEvent(new CustomEvent("htmx:afterSwap", { detail: { target: document.body } }));
+	})()`, nil)
+	b.until("the page to say that it is disconnected", `!document.getElementById("live").hidden`)
+	b.until("the page to be connected again", `document.getElementById("live").hidden`)
+}

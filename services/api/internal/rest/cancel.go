@@ -20,7 +20,7 @@ func (a *API) cancelAction() action {
 	return action{
 		on: catalog.Jobs, name: "cancel", also: []string{"plugins/proxbox/jobs"}, needs: permission{to: resource.Delete}, doc: cancelDoc,
 		handle: func(ctx context.Context, q *request, id int64) (response, error) {
-			status, done, err := a.syncs().Cancel(ctx, id, q.who.Username)
+			status, done, err := a.Syncs().Cancel(ctx, id, q.who.Username)
 			if err != nil {
 				return response{}, err
 			}

@@ -64,6 +64,11 @@ func (a *API) acceptAction() action {
 	}
 }
 
+// Identities is what accepts other clusters.
+func (a *API) Identities() identity.Accepter {
+	return identity.Accepter{Store: a.Store, RunsStopped: a.RunsStopped, JobsChanged: a.JobsChanged}
+}
+
 func (a *API) accept(ctx context.Context, q *request, id int64) (response, error) {
 	req := resource.Request{At: q.at, Actor: q.actor(), IfMatch: q.http.Header.Get("If-Match"), Select: selection(q)}
 	var wanted identity.Acceptance
@@ -78,7 +83,7 @@ func (a *API) accept(ctx context.Context, q *request, id int64) (response, error
 		}
 	}
 	req.BodyErr = err
-	o, err := identity.Accepter{Store: a.Store, RunsStopped: a.RunsStopped, JobsChanged: a.JobsChanged}.Accept(ctx, id, wanted, req)
+	o, err := a.Identities().Accept(ctx, id, wanted, req)
 	if err != nil {
 		return response{}, err
 	}

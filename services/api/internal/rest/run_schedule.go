@@ -12,7 +12,7 @@ func (a *API) runScheduleAction() action {
 	return action{
 		on: catalog.SyncSchedules, name: "run", needs: permission{to: resource.Add, of: catalog.Jobs}, doc: runScheduleDoc,
 		handle: func(ctx context.Context, q *request, id int64) (response, error) {
-			job, err := a.syncs().RunSchedule(ctx, q.actor(), id)
+			job, err := a.Syncs().RunSchedule(ctx, q.actor(), id)
 			if err != nil {
 				return response{}, err
 			}

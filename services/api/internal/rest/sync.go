@@ -42,13 +42,13 @@ func (a *API) syncEndpointAction() action {
 			if err := want.wrong.Err(); err != nil {
 				return response{}, err
 			}
-			return a.startSync(ctx, q, want, a.syncs().One(id))
+			return a.startSync(ctx, q, want, a.Syncs().One(id))
 		},
 	}
 }
 
-// syncs is what starts and cancels sync jobs.
-func (a *API) syncs() syncs.Starter {
+// Syncs is what starts and cancels sync jobs.
+func (a *API) Syncs() syncs.Starter {
 	return syncs.Starter{Store: a.Store, JobsChanged: a.JobsChanged, JobCancelled: a.JobCancelled}
 }
 
@@ -63,7 +63,7 @@ func (a *API) startSync(ctx context.Context, q *request, want wantedSync, choose
 
 // makeJob makes a job of what somebody wants, and returns its id.
 func (a *API) makeJob(ctx context.Context, q *request, want wantedSync, choose syncs.Choice) (id int32, err error) {
-	return a.syncs().Start(ctx, q.actor(), syncs.Wanted{Types: want.types, Name: want.name}, choose)
+	return a.Syncs().Start(ctx, q.actor(), syncs.Wanted{Types: want.types, Name: want.name}, choose)
 }
 
 // answerJob answers with a job that was just made.
@@ -81,7 +81,7 @@ func (a *API) answerJob(ctx context.Context, q *request, id int32) (response, er
 // chosenEndpoints chooses the endpoints that a request names, or if it names none all that its sender may view.
 func (a *API) chosenEndpoints(q *request, want wantedSync) syncs.Choice {
 	if len(want.endpoints) == 0 {
-		all := a.syncs().All(q.actor())
+		all := a.Syncs().All(q.actor())
 		return func(ctx context.Context, tx pgx.Tx) ([]syncs.Target, error) {
 			if err := want.wrong.Err(); err != nil {
 				return nil, err
@@ -89,7 +89,7 @@ func (a *API) chosenEndpoints(q *request, want wantedSync) syncs.Choice {
 			return all(ctx, tx)
 		}
 	}
-	named := a.syncs().Named(q.actor(), want.field, want.endpoints)
+	named := a.Syncs().Named(q.actor(), want.field, want.endpoints)
 	return func(ctx context.Context, tx pgx.Tx) ([]syncs.Target, error) {
 		found, err := named(ctx, tx)
 		wrong, refused := errors.AsType[resource.Errors](err)

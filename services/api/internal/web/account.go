@@ -108,11 +108,8 @@ func (p *page) rights(ctx context.Context, user object) ([]object, error) {
 func (p *page) typeNames(permission object) string {
 	var out []string
 	for _, name := range permission.items("object_types") {
-		for _, r := range p.Store.Set.All {
-			if r.Type.String() == name {
-				name = viewOf(r).title
-				break
-			}
+		if r := p.resourceOf(name); r != nil {
+			name = viewOf(r).title
 		}
 		out = append(out, name)
 	}
@@ -173,9 +170,6 @@ func (w *Web) ownTokens(ctx context.Context, p *page) (answer, error) {
 	r := w.Store.Set.Get(catalog.Tokens)
 	f := &form{r: r, view: viewOf(r)}
 	status := http.StatusOK
-	if err := p.http.ParseForm(); err != nil {
-		return answer{}, badForm(err)
-	}
 	fields, err := p.formFields(ctx, r, nil, p.http.PostForm, true)
 	if err != nil {
 		return answer{}, err
@@ -226,19 +220,20 @@ func (w *Web) changeToken(ctx context.Context, p *page) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	req := resource.Request{At: p.at(), Actor: p.actor(), Partial: true}
-	switch p.http.PathValue("action") {
+	req := resource.Request{At: p.at(), Actor: p.actor(), Partial: true, Body: map[string]any{}}
+	action := p.http.PathValue("action")
+	switch action {
 	case "enable", "disable":
-		enabled := p.http.PathValue("action") == "enable"
-		req.Body = map[string]any{"enabled": enabled}
+		req.Body = map[string]any{"enabled": action == "enable"}
 		_, err = w.Store.Update(ctx, r, id, req)
-		p.tell(ctx, "The token "+o.name()+map[bool]string{true: " is enabled.", false: " is disabled."}[enabled])
 	case "delete":
-		req.Body = map[string]any{}
 		err = w.Store.Delete(ctx, r, id, req)
-		p.tell(ctx, "The token "+o.name()+" is deleted.")
 	default:
 		return answer{}, errNoPage
 	}
-	return answer{to: tokensPath}, err
+	if err != nil {
+		return answer{}, err
+	}
+	p.tell(ctx, "The token "+o.name()+" is "+action+"d.")
+	return answer{to: tokensPath}, nil
 }

@@ -24,7 +24,15 @@ func TestTheProfileSaysWhoOneIsAndWhatOneMayDo(t *testing.T) {
 	}
 	eve.post("/user/profile/", url.Values{"page_size": {"25"}}).goes(t, "/user/profile/")
 	admin.clusters(0)
-	if g := eve.get("/user/profile/"); valuesOf(g.control(t, "page_size"))[0] != "25" {
+	const saved = "Your preferences are saved."
+	if strings.Contains(eve.get("/extras/tags/", "HX-Request", "true").text(), saved) {
+		t.Error("a part of another page says what the next page is to say")
+	}
+	g = eve.get("/user/profile/")
+	if !strings.Contains(g.text(), saved) || strings.Contains(eve.get("/user/profile/").text(), saved) {
+		t.Error("that the preferences are saved is not said once")
+	}
+	if valuesOf(g.control(t, "page_size"))[0] != "25" {
 		t.Error("the size of pages was not saved")
 	}
 	if !strings.Contains(admin.get("/user/profile/").text(), "you are a superuser") {

@@ -1,12 +1,12 @@
 package web
 
 import (
-	"context"
 	"net/http"
 	"strings"
-
-	"github.com/gin-gonic/gin"
 )
+
+// staticPath is where the files of pages are.
+const staticPath = "/static/"
 
 // eventsPath is where pages hear of changes.
 const eventsPath = "/api/plugins/proxbox/events/"
@@ -22,11 +22,10 @@ func version(name string) string {
 	return ""
 }
 
-// assets serves the files of pages.
-func (w *Web) assets(c *gin.Context) {
-	if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead || !files.Serve(c.Writer, c.Request, strings.TrimPrefix(c.Param("file"), "/")) {
-		w.serve(c.Writer, c.Request, func(context.Context, *page) (answer, error) { return answer{}, errNoPage }, false)
-	}
+// serveAsset answers a request for a file of pages, and says whether it is one.
+func serveAsset(rw http.ResponseWriter, r *http.Request) bool {
+	name, ok := strings.CutPrefix(r.URL.Path, staticPath)
+	return ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) && files.Serve(rw, r, name)
 }
 
 // crumb is a step on the way to a page.

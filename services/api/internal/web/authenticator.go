@@ -33,7 +33,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, clien
 	if err != nil {
 		return nil, fmt.Errorf("load a session: %w", err)
 	}
-	id := a.Sessions.GetInt32(session, userKey)
+	id := userOf(session, a.Sessions)
 	if id == 0 {
 		return a.Tokens.Authenticate(ctx, r, client)
 	}

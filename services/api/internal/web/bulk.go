@@ -49,9 +49,6 @@ func (p *page) selection(ctx context.Context, r *resource.Resource, action resou
 	if !p.may(r, action) {
 		return nil, resource.ErrForbidden
 	}
-	if err := p.http.ParseForm(); err != nil {
-		return nil, badForm(err)
-	}
 	b := &bulk{r: r, view: viewOf(r), query: p.http.PostFormValue(queryName)}
 	if b.back = pathOf(r); b.query != "" {
 		b.back += "?" + b.query

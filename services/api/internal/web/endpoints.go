@@ -58,9 +58,6 @@ func (w *Web) syncEndpoint(ctx context.Context, p *page) (answer, error) {
 	if !p.allowed(w.Store.Set.Get(catalog.Jobs), resource.Add) {
 		return answer{}, resource.ErrForbidden
 	}
-	if err := p.http.ParseForm(); err != nil {
-		return answer{}, badForm(err)
-	}
 	var want syncs.Wanted
 	for _, name := range p.http.PostForm["types"] {
 		if name == syncjob.All {
@@ -92,7 +89,7 @@ func (w *Web) testEndpoint(ctx context.Context, p *page) (answer, error) {
 		}
 	}
 	result := probeResult(seen, text)
-	if p.http.Header.Get("HX-Request") != "" {
+	if p.partial() {
 		return answer{body: result, bare: true}, nil
 	}
 	o, err := p.get(ctx, w.Store.Set.Get(catalog.Endpoints))
@@ -277,5 +274,3 @@ func certificateNames(text string) []string {
 	}
 	return out
 }
-
-func plainList(items []string) string { return strings.Join(items, ", ") }

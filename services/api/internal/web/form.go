@@ -99,9 +99,6 @@ func (p *page) openForm(ctx context.Context, f *form, from object, given url.Val
 
 // submit saves what a person filled in. What is wrong with it is said beside the fields.
 func (p *page) submit(ctx context.Context, f *form, save func(map[string]any) (resource.Object, error)) (answer, error) {
-	if err := p.http.ParseForm(); err != nil {
-		return answer{}, badForm(err)
-	}
 	var err error
 	if f.fields, err = p.formFields(ctx, f.r, f.o, p.http.PostForm, f.o == nil); err != nil {
 		return answer{}, err

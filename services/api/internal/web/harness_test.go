@@ -22,12 +22,10 @@ import (
 	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/catalog"
-	"github.com/proxops/proxops/services/api/internal/identity"
 	"github.com/proxops/proxops/services/api/internal/probe"
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/rest"
 	"github.com/proxops/proxops/services/api/internal/store"
-	"github.com/proxops/proxops/services/api/internal/syncs"
 	"github.com/proxops/proxops/services/api/internal/web"
 )
 
@@ -106,7 +104,7 @@ func serve(t *testing.T) *person {
 	}
 	ui := &web.Web{
 		Store: api.Store, Queries: queries, Accounts: tokens, Sessions: sessions, Log: log, Version: "test", Client: api.Client, Origin: api.Origin,
-		Prober: &s.prober, Syncs: syncs.Starter{Store: api.Store, JobsChanged: nothing}, Identities: identity.Accepter{Store: api.Store, JobsChanged: nothing},
+		Prober: &s.prober, Syncs: api.Syncs(), Identities: api.Identities(),
 	}
 	s.ui = ui
 	pages, answers := ui.Handler(), api.Handler()
@@ -147,6 +145,22 @@ func (p *person) login(password string) *person {
 	p.t.Helper()
 	p.post("/login/", url.Values{"username": {p.name}, "password": {password}}).goes(p.t, "/")
 	return p
+}
+
+// session is what the cookie of the person says.
+func (p *person) session() string {
+	p.t.Helper()
+	at, err := url.Parse(p.http.URL)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, c := range p.client.Jar.Cookies(at) {
+		if c.Name == web.Cookie {
+			return c.Value
+		}
+	}
+	p.t.Fatal("there is no session")
+	return ""
 }
 
 // permission is what a limited user may do.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/proxops/proxops/libs/fault"
 	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -68,7 +69,11 @@ func (w *Web) job(r *resource.Resource) handler {
 			}
 		}
 		if j.open {
-			j.mayCancel = w.Store.Admit(ctx, r, p.actor(), resource.Delete, o.number("id")) == nil
+			err := w.Store.Admit(ctx, r, p.actor(), resource.Delete, o.number("id"))
+			if kind := fault.KindOf(err); err != nil && kind != fault.Denied && kind != fault.NotFound {
+				return answer{}, err
+			}
+			j.mayCancel = err == nil
 		}
 		if j.schedule, err = p.visibleOne(ctx, catalog.SyncSchedules, o.text("schedule")); err != nil {
 			return answer{}, err

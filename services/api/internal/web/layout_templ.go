@@ -909,7 +909,7 @@ func crumbs(steps ...crumb) templ.Component {
 	})
 }
 
-func asset(name string) string { return "/static/" + name + version(name) }
+func asset(name string) string { return staticPath + name + version(name) }
 
 func searched(p *page) string {
 	if strings.HasPrefix(p.http.URL.Path, "/search/") {

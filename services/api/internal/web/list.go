@@ -89,7 +89,8 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 			}
 		}
 	}
-	l.offset, _ = strconv.Atoi(params.Get("offset"))
+	l.offset, _ = strconv.Atoi(params.Get("offset")) // what is no number is the beginning
+	l.offset = max(0, l.offset)
 	l.filters, l.active = p.filterControls(r, asked, l.wrong)
 	return l, nil
 }
@@ -133,9 +134,6 @@ func (w *Web) setPreferences(ctx context.Context, p *page) (answer, error) {
 	r := w.Store.Set.Get(p.http.PathValue("resource"))
 	if r == nil {
 		return answer{}, errNoPage
-	}
-	if err := p.http.ParseForm(); err != nil {
-		return answer{}, badForm(err)
 	}
 	if p.prefs.Columns == nil {
 		p.prefs.Columns = map[string][]string{}

@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"bytes"
+	"mime/multipart"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestPagesNeedALoginAndGoBackAfterIt(t *testing.T) {
@@ -22,6 +25,53 @@ func TestLoginLeadsNowhereElse(t *testing.T) {
 	admin := serve(t)
 	for _, next := range []string{"https://evil.example/", "//evil.example/", `/\evil.example/`, "/\r\nSet-Cookie: a=b", "javascript:alert(1)", "\t//evil.example", ""} {
 		admin.visitor().post("/login/", url.Values{"username": {"admin"}, "password": {password}, "next": {next}}).goes(t, "/")
+	}
+}
+
+func TestASessionEndsWhenItIsLeftAlone(t *testing.T) {
+	for _, c := range []struct {
+		alone time.Duration
+		saved bool
+		want  int
+	}{{0, false, 200}, {2 * time.Hour, true, 200}, {15 * 24 * time.Hour, false, 303}} {
+		admin := serve(t)
+		ctx, err := admin.ui.Sessions.Load(t.Context(), admin.session())
+		if err != nil {
+			t.Fatal(err)
+		}
+		admin.ui.Sessions.Put(ctx, "seen", time.Now().Add(-c.alone).Unix())
+		if _, _, err := admin.ui.Sessions.Commit(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := admin.ask("GET", "/extras/tags/", nil); (status == 200) != (c.want == 200) {
+			t.Errorf("after %s the API answers %d", c.alone, status)
+		}
+		g := admin.get("/user/profile/").want(t, c.want)
+		if saved := g.header.Get("Set-Cookie") != ""; saved != c.saved {
+			t.Errorf("after %s the session is saved: %t", c.alone, saved)
+		}
+	}
+}
+
+func TestFormsOfStrangersAreReadWithinBounds(t *testing.T) {
+	admin := serve(t)
+	form := url.Values{"username": {"admin"}, "password": {password}, "next": {strings.Repeat("x", 11<<20)}}.Encode()
+	admin.visitor().send("POST", "/login/", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded").want(t, 400)
+	var files bytes.Buffer
+	w := multipart.NewWriter(&files)
+	for name, value := range map[string]string{"username": "admin", "password": password, "next": "/extras/tags/"} {
+		if err := w.WriteField(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for method, status := range map[string]int{"GET": 200, "POST": 403} {
+		g := admin.visitor().send(method, "/login/", bytes.NewReader(files.Bytes()), "Content-Type", w.FormDataContentType()).want(t, status)
+		if next, _ := attr(g.control(t, "next"), "value"); next != "/" {
+			t.Errorf("%s reads forms that can have files: %q", method, next)
+		}
 	}
 }
 

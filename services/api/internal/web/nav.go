@@ -19,7 +19,6 @@ type link struct {
 	title, to, icon string
 	resource        string   // shown to those who may view it; "": to everybody
 	anyOf           []string // instead of resource: shown to those who may view any of these
-	admin           bool     // shown to superusers alone
 	key             string   // of the keyboard: g and this one
 }
 
@@ -73,9 +72,6 @@ func (p *page) sections() []section {
 				l.to = pathOf(r)
 			}
 			if l.anyOf != nil && !slices.ContainsFunc(l.anyOf, func(name string) bool { return p.may(p.Store.Set.Get(name), resource.View) }) {
-				continue
-			}
-			if l.admin && !p.who.Superuser {
 				continue
 			}
 			shown.links = append(shown.links, l)

@@ -13,8 +13,6 @@ import (
 
 // routes names every page. The addresses are those of NetBox.
 func (w *Web) routes(e *gin.Engine) {
-	e.GET("/static/*file", w.assets)
-	e.HEAD("/static/*file", w.assets)
 	both := func(path string, h gin.HandlerFunc) { e.GET(path, h); e.POST(path, h) }
 	both("/login/", w.open(w.login))
 	e.POST("/logout/", w.open(w.logout))

@@ -70,9 +70,6 @@ func (w *Web) schedule(r *resource.Resource, add bool) handler {
 			f.shown, f.customShown = f.given.Encode(), shown(f.custom)
 			return answer{title: f.title, body: scheduleFormPage(p, f)}, nil
 		}
-		if err := p.http.ParseForm(); err != nil {
-			return answer{}, badForm(err)
-		}
 		f.given, f.shown, f.customShown = p.http.PostForm, p.http.PostForm.Get(scheduleShown), p.http.PostForm.Get(shownName)
 		if f.custom, err = p.customFields(ctx, r, f.o, f.given, add); err != nil {
 			return answer{}, err

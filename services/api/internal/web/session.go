@@ -20,19 +20,17 @@ import (
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
-// These are where a session has the id of its user, the epoch of their password, and when they logged in.
+// userKey, epochKey and seenKey are where a session has the id of its user, the epoch of their password, and when they came last, in Unix time.
 const (
 	userKey  = "user"
 	epochKey = "epoch"
-	sinceKey = "since"
+	seenKey  = "seen"
 )
 
+// sessionLife is how long a person stays logged in without coming back, and seenEvery how exactly it is known when they did.
 const (
-	// sessionLife is how long a person stays logged in without coming back, and sessionMax how long with it.
 	sessionLife = 14 * 24 * time.Hour
-	sessionMax  = 4 * sessionLife
-	// sessionGrain is how exactly: who looks at pages all the time writes a session no more often.
-	sessionGrain = time.Hour
+	seenEvery   = time.Hour
 )
 
 // Cookie is the name of the cookie of a session.
@@ -45,14 +43,15 @@ func NewSessions(pool *pgxpool.Pool, secure bool) (sessions *scs.SessionManager,
 	m := scs.New()
 	m.Store = store
 	m.HashTokenInStore = true
-	m.Lifetime = sessionLife
+	// No IdleTimeout: it saves the session after each request, and so one that was destroyed meanwhile comes back. See seenKey.
+	m.Lifetime = 4 * sessionLife
 	m.Cookie.Name, m.Cookie.HttpOnly, m.Cookie.Secure, m.Cookie.SameSite = Cookie, true, secure, http.SameSiteLaxMode
 	return m, store.StopCleanup
 }
 
 // identify finds out who looks. A user who is no longer active is nobody.
 func (p *page) identify(ctx context.Context) error {
-	id := p.Sessions.GetInt32(ctx, userKey)
+	id := userOf(ctx, p.Sessions)
 	if id == 0 {
 		return nil
 	}
@@ -64,7 +63,9 @@ func (p *page) identify(ctx context.Context) error {
 		return err
 	}
 	p.who = who
-	stay(ctx, p.Sessions)
+	if sinceSeen(ctx, p.Sessions) > seenEvery {
+		p.Sessions.Put(ctx, seenKey, time.Now().Unix())
+	}
 	p.prefs, err = p.loadPreferences(ctx)
 	return err
 }
@@ -125,18 +126,19 @@ func (w *Web) login(ctx context.Context, p *page) (answer, error) {
 func (w *Web) enter(ctx context.Context, who *auth.Principal) {
 	w.Sessions.Put(ctx, userKey, who.UserID)
 	w.Sessions.Put(ctx, epochKey, who.Epoch)
-	w.Sessions.Put(ctx, sinceKey, time.Now().Unix())
+	w.Sessions.Put(ctx, seenKey, time.Now().Unix())
 }
 
-// stay puts off the end of the session of who came back.
-func stay(ctx context.Context, sessions *scs.SessionManager) {
-	end := time.Now().Add(sessionLife)
-	if last := time.Unix(sessions.GetInt64(ctx, sinceKey), 0).Add(sessionMax); last.Before(end) {
-		end = last
+// userOf is the id of the user of a session, 0 if it is nobody's or was left alone for too long.
+func userOf(ctx context.Context, sessions *scs.SessionManager) int32 {
+	if sinceSeen(ctx, sessions) > sessionLife {
+		return 0
 	}
-	if end.Sub(sessions.Deadline(ctx)) > sessionGrain {
-		sessions.SetDeadline(ctx, end.UTC())
-	}
+	return sessions.GetInt32(ctx, userKey)
+}
+
+func sinceSeen(ctx context.Context, sessions *scs.SessionManager) time.Duration {
+	return time.Since(time.Unix(sessions.GetInt64(ctx, seenKey), 0))
 }
 
 func (w *Web) logout(ctx context.Context, _ *page) (answer, error) {

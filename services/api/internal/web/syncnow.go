@@ -52,9 +52,6 @@ func (w *Web) syncNow(ctx context.Context, p *page) (answer, error) {
 	if !p.allowed(jobs, resource.Add) {
 		return answer{}, resource.ErrForbidden
 	}
-	if err := p.http.ParseForm(); err != nil {
-		return answer{}, badForm(err)
-	}
 	choose := w.Syncs.All(p.actor())
 	var named []any
 	for _, v := range p.http.PostForm["endpoints"] {

@@ -110,7 +110,13 @@ func (w *Web) Handler() http.Handler {
 	protected.SetDenyHandler(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		http.Error(rw, "This form was sent from another site.", http.StatusForbidden)
 	}))
-	return protected.Handler(w.Sessions.LoadAndSave(e))
+	pages := protected.Handler(w.Sessions.LoadAndSave(e))
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		// Caches may share files, so they come without the cookie of a session, and without reading and writing one.
+		if !serveAsset(rw, r) {
+			pages.ServeHTTP(rw, r)
+		}
+	})
 }
 
 // open serves a page to anybody.
@@ -158,7 +164,32 @@ func (p *page) run(ctx context.Context, h handler, login bool) (answer, error) {
 	if login && p.who == nil {
 		return p.toLogin(), nil
 	}
+	if err := p.parseForm(); err != nil {
+		return answer{}, err
+	}
 	return h(ctx, p)
+}
+
+// formTime is how long a form may take to arrive.
+const formTime = 30 * time.Second
+
+// parseForm reads the form that was sent, for handlers to find in PostForm. It comes first, as handlers would make net/http read files of any size from
+// what says that it has some: no page sends any. A form without files is at most 10 MiB, as net/http has it.
+func (p *page) parseForm() error {
+	if p.http.Method != http.MethodPost {
+		_ = p.http.ParseForm() // what can be read of the address is what it says
+		return nil
+	}
+	// A writer that cannot set deadlines, as in tests, has none.
+	controller := http.NewResponseController(p.w)
+	_ = controller.SetReadDeadline(time.Now().Add(formTime))
+	if err := p.http.ParseForm(); err != nil {
+		p.w.Header().Set("Connection", "close") // what is left of the body would be taken for the next request
+		return badForm(err)
+	}
+	// The server goes on reading to notice that the client leaves: that has no end.
+	_ = controller.SetReadDeadline(time.Time{})
+	return nil
 }
 
 // write sends an answer. Everything is rendered before the first byte goes out, so an error has a page of its own.
@@ -174,7 +205,7 @@ func (p *page) write(ctx context.Context, a answer) {
 		h.Set(name, value)
 	}
 	if a.to != "" {
-		if p.http.Header.Get("HX-Request") != "" && p.http.Header.Get("HX-Boosted") == "" {
+		if p.partial() {
 			h.Set("HX-Location", a.to)
 			p.w.WriteHeader(http.StatusNoContent)
 			return
@@ -198,6 +229,9 @@ func (p *page) write(ctx context.Context, a answer) {
 		_, _ = p.w.Write(b.Bytes()) // a browser that is gone needs no page
 	}
 }
+
+// partial says that a script asks for a part of a page.
+func (p *page) partial() bool { return p.http.Header.Get("HX-Request") != "" }
 
 var errNoPage = fault.New(fault.NotFound, "there is no such page")
 

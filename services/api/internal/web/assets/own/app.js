@@ -246,9 +246,12 @@
     live.hidden = !on;
     live.textContent = why || "Disconnected, retrying …";
   };
-  let source = null;
-  function live() {
+  // A stream that breaks off is asked for again by the browser, but not one that is refused, as when the server starts anew.
+  const askAgain = 5000;
+  let source = null, sourceRetry = 0;
+  function live(missed) {
     const box = document.querySelector("[data-live]");
+    clearTimeout(sourceRetry);
     if (source) { source.close(); source = null; offline(false); }
     if (!box || !document.body.dataset.events) return;
     const query = new URLSearchParams({ kind: box.dataset.live });
@@ -264,8 +267,11 @@
       }, 700);
     };
     source = new EventSource(document.body.dataset.events + "?" + query);
-    source.onopen = () => offline(false);
-    source.onerror = () => offline(true);
+    source.onopen = () => { offline(false); if (missed) refresh(); missed = false; };
+    source.onerror = (e) => {
+      offline(true);
+      if (e.target.readyState === EventSource.CLOSED) sourceRetry = setTimeout(live, askAgain, true);
+    };
     const names = ["created", "updated", "stale", "reactivated", "deleted", "started", "completed", "failed"];
     for (const name of names) source.addEventListener("proxops." + box.dataset.live + "." + name + ".v1", refresh);
     source.addEventListener("reset", refresh);
@@ -326,7 +332,7 @@
   });
 
   /* Jobs: the page of one that goes on follows its stream. When it has ended, the page asks for itself again. */
-  let watched = null;
+  let watched = null, watchedRetry = 0;
   const inert = (s) => String(s).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
   const amount = (n) => Number(n).toLocaleString("en-US");
   function lasting(ms) {
@@ -335,6 +341,7 @@
     return ms < 3600000 ? Math.floor(ms / 60000) + " m " + Math.floor(ms / 1000) % 60 + " s" : Math.floor(ms / 3600000) + " h " + Math.floor(ms / 60000) % 60 + " m";
   }
   function watch() {
+    clearTimeout(watchedRetry);
     if (watched) { watched.close(); watched = null; offline(false); }
     const box = document.querySelector("[data-stream]");
     if (!box) return;
@@ -354,7 +361,10 @@
     watched = new EventSource(box.dataset.stream);
     watched.onopen = () => offline(false);
     watched.onerror = (e) => {
-      if (!e.data) return offline(true);
+      if (!e.data) {
+        if (e.target.readyState === EventSource.CLOSED) watchedRetry = setTimeout(watch, askAgain);
+        return offline(true);
+      }
       watched.close();
       offline(true, JSON.parse(e.data).detail);
     };
