@@ -66,7 +66,7 @@ func TestWhatRunsOftenIsOneEntryADayThatSaysHowOften(t *testing.T) {
 	if n := p.Count(); n != 9 {
 		t.Errorf("%d entries are counted", n)
 	}
-	if got := p.Entries(2, 3); len(got) != 3 || got[0].Text != "04,16:00" || got[2].Text != "04,16:00" {
+	if got := p.Entries(2, 3); len(got) != 3 || got[0].Text != "every day at 04:00 and 16:00" || got[2].Text != got[0].Text {
 		t.Errorf("a part of them is %+v", got)
 	}
 	var sum int
@@ -271,7 +271,7 @@ func TestTheNextRunsOfOneJob(t *testing.T) {
 	for _, at := range c.Runs {
 		got = append(got, at.Format("01-02T15:04Z07:00"))
 	}
-	if want := "[10-25T02:30+02:00 10-26T02:30+01:00 10-27T02:30+01:00]"; fmt.Sprint(got) != want || c.Assumed || c.Text != "daily" {
+	if want := "[10-25T02:30+02:00 10-26T02:30+01:00 10-27T02:30+01:00]"; fmt.Sprint(got) != want || c.Assumed || c.Text != "every day at 02:30" {
 		t.Errorf("got %v %+v, want %s", got, c, want)
 	}
 	if c := Next("", "", time.Time{}, now, 3); c.Runs != nil || c.Reason != "It has no schedule." || !c.Assumed {

@@ -8,7 +8,7 @@ import (
 	"github.com/proxops/proxops/libs/calendar"
 )
 
-// words is a schedule in words: one for the period in which it runs once, how often it runs on the days of many runs, or else the schedule itself.
+// words is a schedule in words, or how often it runs on the days of many runs.
 // It is told by the day of a run, as clocks show it where no clock is ever moved.
 func words(e calendar.Event, run time.Time, next func(after time.Time) (time.Time, bool)) string {
 	text := e.Words()
@@ -30,7 +30,9 @@ func words(e calendar.Event, run time.Time, next func(after time.Time) (time.Tim
 		last = at
 	}
 	switch {
-	case n <= often || text == "hourly":
+	case n <= often:
+		return e.Sentence()
+	case text == "hourly":
 		return text
 	case !even:
 		return strconv.Itoa(n) + " times a day"

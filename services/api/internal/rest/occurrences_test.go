@@ -43,7 +43,7 @@ func TestOccurrencesAreTheComingRuns(t *testing.T) {
 	day := fmt.Sprintf("%d-01-10", year)
 	next := fmt.Sprintf("%d-01-11", year)
 	a := w.get(occurrencesPath + "?after=" + day + "&before=" + next)
-	want := fmt.Sprintf("replication %d %sT00:00:00Z 96 every 15 minutes\nbackup_routine %d %sT17:00:00Z 1 daily", repl, day, daily, day)
+	want := fmt.Sprintf("replication %d %sT00:00:00Z 96 every 15 minutes\nbackup_routine %d %sT17:00:00Z 1 every day at 02:00", repl, day, daily, day)
 	if got := a.runs(t); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -65,9 +65,8 @@ func (w *Web) dashboard(ctx context.Context, p *page) (answer, error) {
 
 // fleet reads how everything is, in a fixed number of statements.
 func (p *page) fleet(ctx context.Context, now time.Time) (f fleet, err error) {
-	zones := map[string]string{}
 	if p.sees(catalog.Endpoints) {
-		if f.endpoints, zones, err = p.endpointsNow(ctx); err != nil {
+		if f.endpoints, err = p.endpointsNow(ctx); err != nil {
 			return f, err
 		}
 	}
@@ -77,7 +76,7 @@ func (p *page) fleet(ctx context.Context, now time.Time) (f fleet, err error) {
 			return f, err
 		}
 		f.kinds = append(f.kinds, jobs)
-		if f.timeline, err = p.timeline(ctx, now, zones); err != nil {
+		if f.timeline, err = p.timeline(ctx, now); err != nil {
 			return f, err
 		}
 	}
@@ -105,11 +104,11 @@ func (p *page) fleet(ctx context.Context, now time.Time) (f fleet, err error) {
 func (p *page) sees(name string) bool { return p.may(p.Store.Set.Get(name), resource.View) }
 
 // endpointsNow counts the endpoints by how reading them goes, finds those that fare worst, and the time zone of each.
-func (p *page) endpointsNow(ctx context.Context) (*endpointsNow, map[string]string, error) {
+func (p *page) endpointsNow(ctx context.Context) (*endpointsNow, error) {
 	r := p.Store.Set.Get(catalog.Endpoints)
 	groups, err := p.Store.Tally(ctx, r, p.actor(), nil, len(catalog.SyncStatuses), resource.By{Field: "sync_status"})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	counts := map[string]int{}
 	now := &endpointsNow{}
@@ -121,20 +120,14 @@ func (p *page) endpointsNow(ctx context.Context) (*endpointsNow, map[string]stri
 		now.states = append(now.states, tally{s.Value, s.Label, pathOf(r) + "?sync_status=" + s.Value, counts[s.Value]})
 	}
 	list, err := p.read(ctx, catalog.Endpoints, url.Values{"limit": {strconv.Itoa(maxEndpoints)}, "ordering": {"-data_age"}},
-		"id", "url", "display", "name", "enabled", "poll_interval", "time_zone", "sync_status", "data_age", "sync_state")
+		"id", "url", "display", "name", "enabled", "poll_interval", "sync_status", "data_age", "sync_state")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	all := list.list("results")
-	zones := make(map[string]string, len(all))
-	for _, e := range all {
-		if zone, assumed := zoneOf(e); !assumed {
-			zones[e.id()] = zone
-		}
-	}
 	slices.SortStableFunc(all, func(a, b object) int { return cmp.Compare(badness(a), badness(b)) })
 	now.worst = all[:min(worstShown, len(all))]
-	return now, zones, nil
+	return now, nil
 }
 
 // badness orders endpoints, the worst first.

@@ -105,7 +105,7 @@ func probeResult(seen *probe.Result, refused string) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else if seen.OK {
-			templ_7745c5c3_Err = badge("ok", "Reading works").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = badge("ok", "Connection works").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -242,10 +242,22 @@ func age(seconds int64) string {
 
 // pace is a number of seconds between readings for people.
 func pace(o object) string {
+	if o["enabled"] == false {
+		return "no more, as it is disabled"
+	}
 	if n := o.number("poll_interval"); n > 0 {
 		return "every " + age(n)
 	}
 	return "only when asked"
+}
+
+// failuresText says how often reading an endpoint has failed since it last went well.
+func failuresText(endpoint object) string {
+	n := endpoint.sub("sync_state").number("failures")
+	if n == 0 {
+		return ""
+	}
+	return "; " + counted(n, "failure", "failures") + " in a row"
 }
 
 // zoneOf is the time zone of the schedules of an endpoint; assumed says that nothing tells.

@@ -108,7 +108,7 @@ func (p *page) submit(ctx context.Context, f *form, save func(map[string]any) (r
 		made, err := save(body)
 		invalid, refused := errors.AsType[resource.Errors](err)
 		if err == nil {
-			return p.saved(f, made)
+			return p.saved(ctx, f, made)
 		}
 		if !refused {
 			return answer{}, err
@@ -120,7 +120,7 @@ func (p *page) submit(ctx context.Context, f *form, save func(map[string]any) (r
 }
 
 // saved is where to go when an object was saved: to its page, or, with what is shown only once, to a page of that.
-func (p *page) saved(f *form, made resource.Object) (answer, error) {
+func (p *page) saved(ctx context.Context, f *form, made resource.Object) (answer, error) {
 	o, err := decode(made.Body)
 	if err != nil {
 		return answer{}, err
@@ -128,6 +128,11 @@ func (p *page) saved(f *form, made resource.Object) (answer, error) {
 	if secret := o.text("token"); secret != "" && f.o == nil {
 		return answer{title: "API token", body: tokenPage(o, secret, pathOf(f.r))}, nil
 	}
+	done := "Modified "
+	if f.o == nil {
+		done = "Created "
+	}
+	p.tell(ctx, done+strings.ToLower(f.view.one)+" "+o.name()+".")
 	return answer{to: pathOf(f.r) + o.id() + "/"}, nil
 }
 

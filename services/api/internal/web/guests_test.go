@@ -47,6 +47,8 @@ func TestTheTabOfAGuestShowsWhatIsDoneForItOnItsCluster(t *testing.T) {
 	f.routine("all-of-them", f.prod, nil, "")
 	f.routine("all-but-it", f.prod, nil, "exclude = '[100]'")
 	f.routine("another", f.prod, []int{101}, "")
+	f.routine("a-stale-one", f.prod, []int{100}, "status = 'stale', stale_since = now()")
+	f.routine("an-idle-one", f.prod, []int{100}, "enabled = false")
 	f.routine("elsewhere", f.lab, []int{100}, "")
 	f.make(replsPath, map[string]any{"endpoint": f.prod, "replication_id": "100-0", "virtual_machine": f.web, "guest": 100, "jobnum": 0, "target": "pve-2", "schedule": "*/15"})
 	f.make(replsPath, map[string]any{"endpoint": f.lab, "replication_id": "100-1", "virtual_machine": f.labWeb, "guest": 100, "jobnum": 1, "target": "x"})
@@ -55,11 +57,11 @@ func TestTheTabOfAGuestShowsWhatIsDoneForItOnItsCluster(t *testing.T) {
 	for _, n := range g.all(tag("a"), with("data-open")) {
 		got = append(got, textOf(n))
 	}
-	want := []string{"all-of-them (daily)", "by-id (daily)", "by-pool (daily)", "100-0 (web → pve-2)"}
+	want := []string{"all-of-them (daily)", "by-id (daily)", "by-pool (daily)", "an-idle-one (daily)", "a-stale-one (daily)", "100-0 (web → pve-2)"}
 	if !slices.Equal(got, want) {
 		t.Errorf("it shows %q, want %q", got, want)
 	}
-	for _, text := range []string{"3 last, 7 daily", "*/15"} {
+	for _, text := range []string{"3 last, 7 daily", "*/15", "Backup routines that cover it 3 and 2 that are stale or disabled, and do not run"} {
 		if !strings.Contains(g.text(), text) {
 			t.Errorf("the page lacks %q", text)
 		}
@@ -69,7 +71,7 @@ func TestTheTabOfAGuestShowsWhatIsDoneForItOnItsCluster(t *testing.T) {
 	}
 	for _, to := range g.links() {
 		if strings.Contains(to, "covers=") {
-			if n := len(f.get(to).want(t, 200).all(tag("tr"), with("data-row"))); n != 3 {
+			if n := len(f.get(to).want(t, 200).all(tag("tr"), with("data-row"))); n != 5 {
 				t.Errorf("%s has %d rows", to, n)
 			}
 		}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"strconv"
 
@@ -13,10 +14,11 @@ const maxOfGuest = 50
 
 // guestJobs are jobs of one kind that are about a guest.
 type guestJobs struct {
-	r     *resource.Resource
-	rows  []object
-	count int
-	to    string
+	r       *resource.Resource
+	rows    []object
+	count   int
+	running int // those that are neither stale nor disabled
+	to      string
 }
 
 // proxbox shows what is done for a guest: its replications, and the backup routines that cover it.
@@ -31,6 +33,7 @@ func (w *Web) proxbox(ctx context.Context, p *page) (answer, error) {
 	var routines *guestJobs
 	if vmid := o.text("vmid"); vmid != "" {
 		routines, err = p.guestJobs(ctx, "backup-routines", url.Values{"covers": {vmid}, "cluster_id": {o.sub("cluster").id()}},
+			url.Values{"status": {"active"}, "enabled": {"true"}}, "status,-enabled,job_id",
 			"job_id", "endpoint", "enabled", "schedule", "schedule_text", "next_run", "storage", "selection", "selection_mode", "exclude", "pool", "status", "stale_since", "last_seen",
 			"keep_all", "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
 		if err != nil {
@@ -38,6 +41,7 @@ func (w *Web) proxbox(ctx context.Context, p *page) (answer, error) {
 		}
 	}
 	repls, err := p.guestJobs(ctx, "replications", url.Values{"virtual_machine_id": {o.id()}},
+		url.Values{"status": {"active"}, "disable": {"false"}}, "status,disable,replication_id",
 		"replication_id", "endpoint", "disable", "schedule", "schedule_text", "proxmox_node", "target", "target_node", "rate", "status", "stale_since", "last_seen")
 	if err != nil {
 		return answer{}, err
@@ -45,8 +49,8 @@ func (w *Web) proxbox(ctx context.Context, p *page) (answer, error) {
 	return answer{title: "Proxbox of " + o.name(), body: proxboxPage(p, s, routines, repls)}, nil
 }
 
-// guestJobs reads jobs that are about a guest; nil if who looks may not see any.
-func (p *page) guestJobs(ctx context.Context, name string, query url.Values, fields ...string) (*guestJobs, error) {
+// guestJobs reads jobs that are about a guest, and how many of them run; nil if who looks may not see any.
+func (p *page) guestJobs(ctx context.Context, name string, query, run url.Values, order string, fields ...string) (*guestJobs, error) {
 	r := p.Store.Set.Get(name)
 	if !p.may(r, resource.View) {
 		return nil, nil
@@ -54,11 +58,19 @@ func (p *page) guestJobs(ctx context.Context, name string, query url.Values, fie
 	to := pathOf(r) + "?" + query.Encode()
 	query = cloneValues(query)
 	query.Set("limit", strconv.Itoa(maxOfGuest))
+	query.Set("ordering", order)
 	found, err := p.read(ctx, name, query, append([]string{"id", "url", "display"}, fields...)...)
 	if err != nil {
 		return nil, err
 	}
 	g := &guestJobs{r: r, rows: found.list("results"), count: int(found.number("count")), to: to}
+	maps.Copy(query, run)
+	query.Set("limit", "1")
+	running, err := p.read(ctx, name, query, "id")
+	if err != nil {
+		return nil, err
+	}
+	g.running = int(running.number("count"))
 	return g, enrich[name](ctx, p, g.rows)
 }
 

@@ -23,6 +23,7 @@ var searchable = []struct {
 	{"backup-routines", []string{"endpoint", "schedule", "next_run", "storage", "status", "comment"}},
 	{catalog.Endpoints, []string{"domain", "ip_address", "enabled"}},
 	{"virtual-machines", []string{"vmid", "cluster", "node", "status"}},
+	{"clusters", []string{"proxmox_endpoint", "description"}},
 	{"nodes", []string{"endpoint", "ip_address", "online"}},
 	{"storage", []string{"cluster", "storage_type", "content"}},
 	{"tags", []string{"slug", "description", "tagged_items"}},

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -65,8 +66,8 @@ type upcoming struct {
 	lane *lane
 }
 
-// timeline computes the next runs of the routines that who looks may see. Zones are the names of those of endpoints, by id.
-func (p *page) timeline(ctx context.Context, now time.Time, zones map[string]string) (*timeline, error) {
+// timeline computes the next runs of the routines that who looks may see, each by the clock of its cluster.
+func (p *page) timeline(ctx context.Context, now time.Time) (*timeline, error) {
 	from := now.Truncate(slotLength)
 	t := &timeline{from: from, to: from.Add(timelineSpan)}
 	r := p.Store.Set.Get("backup-routines")
@@ -77,6 +78,10 @@ func (p *page) timeline(ctx context.Context, now time.Time, zones map[string]str
 		return nil, err
 	}
 	t.unread = len(groups) == maxGroups
+	zones, err := p.zonesOf(ctx, groups)
+	if err != nil {
+		return nil, err
+	}
 	type shared struct{ schedule, next, zone string }
 	lanes, known := map[string]*lane{}, map[shared]occurrence.Coming{}
 	spent := 0
@@ -115,6 +120,25 @@ func (p *page) timeline(ctx context.Context, now time.Time, zones map[string]str
 	}
 	t.arrange()
 	return t, nil
+}
+
+// zonesOf returns the time zones of the endpoints of groups, by id. Whoever may see a routine may know when it runs, if not all of its endpoint.
+func (p *page) zonesOf(ctx context.Context, groups []resource.Group) (map[string]string, error) {
+	var ids []int64
+	for _, g := range groups {
+		if id, err := strconv.ParseInt(g.Values[2], 10, 64); err == nil && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	rows, err := p.Queries.EndpointZones(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read the time zones of endpoints: %w", err)
+	}
+	zones := make(map[string]string, len(rows))
+	for _, row := range rows {
+		zones[strconv.FormatInt(row.ID, 10)] = row.Zone
+	}
+	return zones, nil
 }
 
 func (l *lane) add(slot int, at time.Time, count int, schedule, endpoint string) {

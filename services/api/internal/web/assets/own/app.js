@@ -302,6 +302,16 @@
       input.after(local, zone);
     }
   }
+  // A new object's slug follows its name until somebody types one, as in NetBox.
+  document.addEventListener("input", (e) => {
+    const slug = e.target.form && e.target.form.matches("[data-form]") && e.target.form.querySelector("input[name=slug]");
+    if (!slug) return;
+    if (e.target === slug) slug.dataset.own = "";
+    else if (e.target.name === "name" && !("own" in slug.dataset) && (!slug.value || "made" in slug.dataset)) {
+      slug.value = e.target.value.normalize("NFKD").toLowerCase().replace(/[^\w\s-]/g, "").trim().replace(/[\s-]+/g, "-").slice(0, slug.maxLength > 0 ? slug.maxLength : 100);
+      slug.dataset.made = "";
+    }
+  });
   // How many rows are selected; all that match instead, if that is ticked.
   function selection() {
     const bar = document.getElementById("bulk");
