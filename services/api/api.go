@@ -105,15 +105,14 @@ func run(ctx context.Context, cfg Config, deps Deps) error {
 	if err != nil {
 		return err
 	}
-	sessions, stop := web.NewSessions(pool, cfg.SecureCookies)
-	defer stop()
-	routes := pages(handler, sessions, pool, log)
+	routes := pages(handler, web.NewSessions(pool, cfg.SecureCookies), pool, log)
 	if err := handler.Prepare(); err != nil {
 		return err
 	}
 	parts := []func(context.Context) error{
 		func(ctx context.Context) error { return httpd.Serve(ctx, ln, routes) },
 		hub.Run,
+		func(ctx context.Context) error { return web.ForgetSessions(ctx, store.New(pool), log) },
 	}
 	if cfg.AdminListen != "" {
 		adminLn, err := httpd.Listen(ctx, cfg.AdminListen)

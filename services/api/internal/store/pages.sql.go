@@ -70,3 +70,13 @@ func (q *Queries) JobSummaries(ctx context.Context, ids []int32) ([]JobSummaries
 	}
 	return items, nil
 }
+
+const sessionsForget = `-- name: SessionsForget :exec
+DELETE FROM sessions WHERE expiry < now()
+`
+
+// Sessions that ended by themselves.
+func (q *Queries) SessionsForget(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, sessionsForget)
+	return err
+}

@@ -94,8 +94,7 @@ func serve(t *testing.T) *person {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
-	sessions, stop := web.NewSessions(s.pool, false)
-	t.Cleanup(stop)
+	sessions := web.NewSessions(s.pool, false)
 	queries := store.New(s.pool)
 	tokens := &auth.Tokens{Queries: queries, Peppers: peppers, Guard: auth.NewGuard(25, time.Hour, log), Log: log}
 	api := &rest.API{

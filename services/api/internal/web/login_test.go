@@ -2,11 +2,15 @@ package web_test
 
 import (
 	"bytes"
+	"context"
+	"log/slog"
 	"mime/multipart"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/proxops/proxops/services/api/internal/web"
 )
 
 func TestPagesNeedALoginAndGoBackAfterIt(t *testing.T) {
@@ -50,6 +54,32 @@ func TestASessionEndsWhenItIsLeftAlone(t *testing.T) {
 		if saved := g.header.Get("Set-Cookie") != ""; saved != c.saved {
 			t.Errorf("after %s the session is saved: %t", c.alone, saved)
 		}
+	}
+}
+
+func TestSessionsThatEndedAreForgotten(t *testing.T) {
+	admin := serve(t)
+	admin.run("INSERT INTO sessions (token, data, expiry) VALUES ('old', '', now() - interval '1 s'), ('new', '', now() + interval '1 h')")
+	count := func(token string) (n int) {
+		if err := admin.pool.QueryRow(t.Context(), "SELECT count(*) FROM sessions WHERE token = $1", token).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- web.ForgetSessions(ctx, admin.ui.Queries, slog.New(slog.DiscardHandler)) }()
+	for deadline := time.Now().Add(time.Minute); count("old") > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is still there")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := count("new"); n != 1 {
+		t.Errorf("%d that did not end are left", n)
 	}
 }
 

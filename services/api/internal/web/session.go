@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 	"github.com/proxops/proxops/libs/seal"
 	"github.com/proxops/proxops/services/api/internal/auth"
 	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/store"
 )
 
 // userKey, epochKey and seenKey are where a session has the id of its user, the epoch of their password, and when they came last, in Unix time.
@@ -36,17 +38,33 @@ const (
 // Cookie is the name of the cookie of a session.
 const Cookie = "proxops_session"
 
-// NewSessions returns sessions that are kept in Postgres. Secure cookies are for servers that browsers reach by https alone. What is expired is
-// removed every so often until stop is called.
-func NewSessions(pool *pgxpool.Pool, secure bool) (sessions *scs.SessionManager, stop func()) {
-	store := pgxstore.NewWithCleanupInterval(pool, 10*time.Minute)
+// NewSessions returns sessions that are kept in Postgres. Secure cookies are for servers that browsers reach by https alone. [ForgetSessions] removes
+// those that ended.
+func NewSessions(pool *pgxpool.Pool, secure bool) *scs.SessionManager {
 	m := scs.New()
-	m.Store = store
+	m.Store = pgxstore.NewWithCleanupInterval(pool, 0) // its own way to stop removing them is a data race
 	m.HashTokenInStore = true
 	// No IdleTimeout: it saves the session after each request, and so one that was destroyed meanwhile comes back. See seenKey.
 	m.Lifetime = 4 * sessionLife
 	m.Cookie.Name, m.Cookie.HttpOnly, m.Cookie.Secure, m.Cookie.SameSite = Cookie, true, secure, http.SameSiteLaxMode
-	return m, store.StopCleanup
+	return m
+}
+
+// forgetEvery is how often sessions that ended are removed.
+const forgetEvery = 10 * time.Minute
+
+// ForgetSessions removes sessions that ended until ctx does. What fails is tried again the next time.
+func ForgetSessions(ctx context.Context, queries *store.Queries, log *slog.Logger) error {
+	for {
+		if err := queries.SessionsForget(ctx); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "sessions that ended are not removed", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(forgetEvery):
+		}
+	}
 }
 
 // identify finds out who looks. A user who is no longer active is nobody.

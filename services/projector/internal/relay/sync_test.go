@@ -120,7 +120,7 @@ func TestTheObjectOfASyncIsTheJobAsRESTShowsIt(t *testing.T) {
 		"id": float64(id), "url": fmt.Sprintf("/api/core/jobs/%d/", id), "display": "Full <sync> \"ü\"", "name": "Full <sync> \"ü\"",
 		"status": map[string]any{"value": "failed", "label": "Failed"}, "created": "2026-04-01T00:00:00.500000Z", "scheduled": nil, "interval": nil,
 		"started": "2026-04-01T00:00:01Z", "completed": "2026-04-01T00:00:02Z", "user": nil, "types": []any{"backup-routines", "inventory"}, "endpoints": []any{1.0},
-		"schedule": nil, "error": "2 of 2 parts failed: prod-proxmox, backup-routines: no route; prod-proxmox, inventory: no route", "counts": counts(6), "job_id": key,
+		"schedule": nil, "error": "2 of 2 parts failed: prod-proxmox, backup-routines, inventory: no route", "counts": counts(6), "job_id": key,
 	}
 	_, data := decode(t, raw(t, b, 2))
 	if diff := cmp.Diff(want, data.GetObject().AsMap()); diff != "" {

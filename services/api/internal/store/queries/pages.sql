@@ -8,3 +8,7 @@ SELECT j.id, j.kinds, cardinality(j.endpoint_ids)::integer AS named, count(p.job
 FROM jobs j LEFT JOIN job_parts p ON p.job_id = j.id
 WHERE j.id = ANY(@ids::integer[])
 GROUP BY j.id;
+
+-- Sessions that ended by themselves.
+-- name: SessionsForget :exec
+DELETE FROM sessions WHERE expiry < now();
