@@ -72,7 +72,7 @@ func TestTheAgendaListsTheRunsOfADay(t *testing.T) {
 	got := f.calendar(12, "view=agenda&days=1")
 	want := strings.Join([]string{
 		"06:00 ≈ UTC Backup twice (06,18:00) lab (lab.example.com) every day at 06:00 and 18:00", "18:00 ≈ UTC Backup twice (06,18:00) lab (lab.example.com) every day at 06:00 and 18:00",
-		"23:30 Backup nightly (daily) prod (prod.example.com) every day at 08:30",
+		"23:30 Backup nightly (daily) prod (prod.example.com) every day at 08:30 Asia/Tokyo",
 		"00:00 –23:45 96 times ≈ UTC Replication 100-0 (web → n) lab (lab.example.com) n every 15 minutes",
 	}, "\n")
 	if got.rows() != want {
@@ -92,8 +92,8 @@ func TestTheAgendaListsTheRunsOfADay(t *testing.T) {
 func TestTheCalendarHasTheDaysOfWhoLooks(t *testing.T) {
 	f := newFleet(t)
 	for zone, want := range map[string]string{
-		"Europe/Berlin": "00:30 Backup nightly (daily) prod (prod.example.com) every day at 08:30", "Asia/Tokyo": "08:30 Backup nightly (daily) prod (prod.example.com) every day at 08:30",
-		"Local": "23:30 Backup nightly (daily) prod (prod.example.com) every day at 08:30", "../etc": "23:30 Backup nightly (daily) prod (prod.example.com) every day at 08:30",
+		"Europe/Berlin": "00:30 Backup nightly (daily) prod (prod.example.com) every day at 08:30 Asia/Tokyo", "Asia/Tokyo": "08:30 Backup nightly (daily) prod (prod.example.com) every day at 08:30",
+		"Local": "23:30 Backup nightly (daily) prod (prod.example.com) every day at 08:30 Asia/Tokyo", "../etc": "23:30 Backup nightly (daily) prod (prod.example.com) every day at 08:30 Asia/Tokyo",
 	} {
 		f.from(zone)
 		got := f.calendar(12, "view=agenda&days=1&q=nightly")

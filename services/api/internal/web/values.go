@@ -184,13 +184,17 @@ func (o object) name() string { return fmt.Sprint(visible(o.text("display"))) }
 // maxWord is how long a word may be in a list.
 const maxWord = 26
 
-// middle leaves out the middle of a text that is one long word, such as an id: what tells it from others is often at its end.
+// middle leaves out the middle of a text that begins with a long word, such as an id: what tells it from others is often at its end.
 func middle(text string) string {
-	runes := []rune(text)
-	if len(runes) <= maxWord || strings.ContainsFunc(text, unicode.IsSpace) {
+	word, rest := text, ""
+	if i := strings.IndexFunc(text, unicode.IsSpace); i >= 0 {
+		word, rest = text[:i], text[i:]
+	}
+	runes := []rune(word)
+	if len(runes) <= maxWord {
 		return text
 	}
-	return string(runes[:maxWord/2-1]) + "…" + string(runes[len(runes)-maxWord/2+1:])
+	return string(runes[:maxWord/2-1]) + "…" + string(runes[len(runes)-maxWord/2+1:]) + rest
 }
 
 // nominal are numbers that are names of something, which nobody adds or compares.
