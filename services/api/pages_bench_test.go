@@ -22,7 +22,7 @@ import (
 //	page_ms, bare_ms      the medians; for a page of few rows, as those of one machine, the session and the frame are most of it (aim: 2 ms more)
 //	kB                    of the page
 //
-// FirstVisit reports what a browser that was never here gets for a list: kB of HTML, and of scripts and styles together as they are sent.
+// Dashboard and Calendar are held against reading the jobs that they are made of. FirstVisit reports what a browser that was never here gets for a list: kB of HTML, and of scripts and styles together as they are sent.
 func BenchmarkPages(b *testing.B) {
 	l := newLists(b)
 	if _, err := l.pool.Exec(b.Context(), benchChanges); err != nil {
@@ -33,6 +33,14 @@ func BenchmarkPages(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
 				l.comparePage(b, c)
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+	for name, path := range map[string]string{"Dashboard": "/", "Calendar": "/plugins/proxbox/calendar/?view=week"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				l.compareOverview(b, path)
 			}
 			b.ReportMetric(0, "ns/op")
 		})
@@ -149,6 +157,43 @@ func (l *lists) comparePage(b *testing.B, c page) {
 	b.ReportMetric(at(served, 50)/at(bare, 50), "p50_ratio")
 	b.ReportMetric(at(served, 99)/at(bare, 99), "p99_ratio")
 	b.ReportMetric(float64(sent)/1000, "kB")
+}
+
+// overviewRows are what the dashboard and the calendar are made of: all jobs that run.
+var overviewRows = []string{
+	"SELECT id, job_id, endpoint_id, storage_id, node_id, schedule, next_run FROM backup_routines WHERE status = 'active' AND enabled",
+	"SELECT id, replication_id, endpoint_id, virtual_machine_id, target, schedule FROM replications WHERE status = 'active' AND NOT disable",
+}
+
+// compareOverview holds a page about all jobs against reading them.
+func (l *lists) compareOverview(b *testing.B, path string) {
+	b.Helper()
+	read := func() {
+		for _, sql := range overviewRows {
+			rows, err := l.pool.Query(context.Background(), sql)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for rows.Next() {
+				if _, err := rows.Values(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if err := rows.Err(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	var bare, served []float64
+	for begin := time.Now(); len(bare) < 3 || len(bare) < 100 && time.Since(begin) < benchTime(); {
+		bare = append(bare, timed(read))
+		served = append(served, timed(func() { l.look(b, path) }))
+	}
+	slices.Sort(bare)
+	slices.Sort(served)
+	b.ReportMetric(at(bare, 50)*1000, "bare_ms")
+	b.ReportMetric(at(served, 50)*1000, "page_ms")
+	b.ReportMetric(at(served, 50)/at(bare, 50), "p50_ratio")
 }
 
 var linked = regexp.MustCompile(`(?:src|href)="(/static/[^"]+)"`)
