@@ -182,3 +182,24 @@ func texts(nodes []*html.Node) (out []string) {
 	}
 	return out
 }
+
+// Whoever may see a routine is told when it runs, even if they may not see the endpoint whose clock it goes by.
+func TestTheTimelineGoesByTheClockOfClustersThatOneMayNotSee(t *testing.T) {
+	admin := serve(t)
+	tokyo := admin.endpoint("tokyo")
+	admin.run("UPDATE endpoints SET time_zone = 'Asia/Tokyo' WHERE id = $1", tokyo)
+	admin.make(routinesPath, map[string]any{"endpoint": tokyo, "job_id": "nightly", "schedule": "02:10"})
+	eve := admin.limited("eve", permission{types: []string{"netbox_proxbox.backuproutine"}, actions: []string{"view"}})
+	for name, who := range map[string]*person{"admin": admin, "eve": eve} {
+		section := who.get("/").want(t, 200).one(t, with("aria-labelledby", "timeline-title"), tag("section"))
+		times := all(section, tag("time"))
+		if len(times) == 0 || strings.Contains(textOf(section), "UTC is assumed") {
+			t.Errorf("%s reads: %s", name, textOf(section))
+		}
+		for _, at := range times {
+			if when, _ := attr(at, "datetime"); !strings.HasSuffix(when, "T17:10:00Z") {
+				t.Errorf("%s is told of a run at %s", name, when)
+			}
+		}
+	}
+}

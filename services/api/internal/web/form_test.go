@@ -340,3 +340,32 @@ func TestWhoMayNotSeeEndpointsLeavesThoseOfASchedule(t *testing.T) {
 		t.Errorf("%d endpoints are left, want 2", n)
 	}
 }
+
+func TestFormsSayWhatIsSavedAndWhatBecomesOfIt(t *testing.T) {
+	f := newClusters(t)
+	f.post(tagsPath+"add/", url.Values{"name": {"Red & hot"}, "slug": {"red"}, "color": {"#ff0000"}})
+	tag := f.found(tagsPath + "?slug=red")
+	to := at(tagsPath, int(tag["id"].(float64)))
+	if !f.get(to).want(t, 200).has(role("status"), saying("Created tag Red & hot.")) {
+		t.Error("nothing says that it was created")
+	}
+	if f.get(to).has(role("status"), saying("Created…")) {
+		t.Error("it is said twice")
+	}
+	g := f.get(to+"edit/").want(t, 200)
+	f.changed(g, to+"edit/", url.Values{"description": {"x"}})
+	if !f.get(to).want(t, 200).has(role("status"), saying("Modified tag Red & hot.")) {
+		t.Error("nothing says that it was changed")
+	}
+	routine := at(routinesPath, f.routine("nightly", f.prod, []int{100}, ""), "edit/")
+	for path, want := range map[string]string{
+		routine: "The next reading of the endpoint puts back what differs", routinesPath + "add/": "becomes stale with the next reading", replsPath + "add/": "becomes stale with the next reading",
+	} {
+		if text := f.get(path).want(t, 200).text(); !strings.Contains(text, want) {
+			t.Errorf("%s does not say: %s", path, want)
+		}
+	}
+	if strings.Contains(f.get(tagsPath+"add/").want(t, 200).text(), "Nothing is written to Proxmox") {
+		t.Error("a tag is none of Proxmox's")
+	}
+}

@@ -2,11 +2,9 @@ package web
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -49,7 +47,7 @@ func proofOf(o, state object) string {
 	if !known {
 		return ""
 	}
-	list := "complete list of " + plural(state.number("object_count"), "job")
+	list := "complete list of " + counted(state.number("object_count"), "job", "jobs")
 	switch o.choice("status") {
 	case "stale":
 		since, ok := parseMoment(o.text("stale_since"))
@@ -66,15 +64,4 @@ func proofOf(o, state object) string {
 		}
 	}
 	return ""
-}
-
-// plural is a number of things.
-func plural(n int64, one string) string {
-	switch {
-	case n == 1:
-		return "1 " + one
-	case strings.HasSuffix(one, "y"):
-		return fmt.Sprintf("%s %sies", grouped(n), strings.TrimSuffix(one, "y"))
-	}
-	return grouped(n) + " " + one + "s"
 }

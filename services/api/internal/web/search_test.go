@@ -13,11 +13,12 @@ func TestTheSearchLooksIntoAllListsAndLeadsToThem(t *testing.T) {
 	}
 	f.make(tagsPath, map[string]any{"name": "Needle", "slug": "needle"})
 	f.make(vmsPath, map[string]any{"name": "needle-vm", "cluster": f.labCluster, "vmid": 7})
+	f.make(clustersPath, map[string]any{"name": "needle-cluster"})
 	g := f.get("/search/?q=needle").want(t, 200)
-	if text := g.text(); !strings.Contains(text, "14 found for needle") {
+	if text := g.text(); !strings.Contains(text, "15 found for needle") {
 		t.Errorf("%s", text)
 	}
-	for title, want := range map[string]int{"Backup Routines": 10, "Tags": 1, "Virtual Machines": 1} {
+	for title, want := range map[string]int{"Backup Routines": 10, "Tags": 1, "Virtual Machines": 1, "Clusters": 1} {
 		if n := len(all(g.one(t, tag("section"), with("aria-label", title)), tag("tr"), with("data-row"))); n != want {
 			t.Errorf("%s: %d rows, want %d", title, n, want)
 		}
