@@ -7,7 +7,7 @@ INSERT INTO virtual_machines (name, cluster_id, vmid, vm_type, node_id, pool)
   SELECT (ARRAY['web','db','mail','app','proxy','ldap','build'])[1 + i * 31 % 7] || '-' || md5(i::text)::varchar(6) || '-' || i, c, 100 + k, 'qemu', (c - 1) * 3 + 1 + k % 3, ''
   FROM (SELECT c, k, (c - 1) * 100 + k AS i FROM generate_series(1, 1000) c, generate_series(1, 100) k) x;
 INSERT INTO backup_routines (endpoint_id, job_id, enabled, schedule, next_run, node_id, storage_id, selection, comment, status, keep_last, keep_daily, raw_config, content_hash, seen, created, last_updated)
-  SELECT e, 'backup-' || md5(i::text)::varchar(8) || '-' || k, i % 10 <> 0, (ARRAY['02:00','sun 01:00','*/30','mon..fri 22:00'])[1 + i % 4], now() + i % 86400 * interval '1 s',
+  SELECT e, 'backup-' || md5(i::text)::varchar(8) || '-' || k, i % 10 <> 0, (ARRAY['02:00','sun 01:00','*/30','mon..fri 22:00'])[1 + i % 4], (ARRAY[date_trunc('day', now()) + interval '26 h', date_trunc('week', now()) + interval '6 d 1 h', date_trunc('hour', now()) + interval '1 h', date_trunc('day', now()) + interval '22 h'])[1 + i % 4],
     CASE WHEN i % 3 = 0 THEN (e - 1) * 3 + 1 + k % 3 END, (e - 1) * 3 + 1 + k % 3, jsonb_build_array(100 + k, 101 + k),
     'customer ' || i % 5000 || ': ' || (ARRAY['nightly','weekly','hourly','monthly'])[1 + i % 4] || ' backup of ' || (ARRAY['the web shop','mail servers','file servers','databases','everything else'])[1 + abs(hashint4(i)) % 5] || ' ' || md5((i * 3)::text)::varchar(5),
     CASE WHEN i % 50 = 0 THEN 'stale' ELSE 'active' END, i % 7, CASE WHEN i % 2 = 0 THEN i % 14 END,

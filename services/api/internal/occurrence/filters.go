@@ -22,7 +22,7 @@ const (
 // filters are the parameters of the lists in which the jobs of a kind are that a query is about: together they have them all.
 func (k kind) filters(ctx context.Context, s *resource.Store, q Query, known map[string]map[string]bool) ([]url.Values, error) {
 	r := s.Set.Get(k.resource)
-	out := url.Values{"ordering": {"id"}}
+	out := url.Values{}
 	var guests url.Values // as filters of virtual machines
 	for name, values := range q.Filters {
 		base, lookup, _ := strings.Cut(name, "__")
@@ -47,10 +47,8 @@ func (k kind) filters(ctx context.Context, s *resource.Store, q Query, known map
 	if !has(out, "status") && !q.Stale {
 		out.Set("status", "active")
 	}
-	for name, values := range k.running {
-		if !has(out, name) && !q.Disabled {
-			out[name] = values
-		}
+	if !has(out, k.on) && !q.Disabled {
+		out.Set(k.on, k.onValue)
 	}
 	if guests == nil {
 		return []url.Values{out}, nil
@@ -96,8 +94,10 @@ func guestFilter(guests url.Values, param string, values []string) url.Values {
 
 // covering narrows filters of routines to those that cover any of some virtual machines: one list for each, as its number means it in its cluster alone.
 func covering(ctx context.Context, s *resource.Store, guests, filters url.Values) ([]url.Values, error) {
+	few := *s
+	few.Limits = resource.Limits{Default: maxGuests + 1, Max: maxGuests + 1}
 	// Which guests there are is asked without rights, as filters of lists do.
-	body, err := s.List(ctx, s.Set.Get("virtual-machines"), resource.Actor{Access: resource.Everything}, resource.Address{}, guests, resource.Selection{Fields: []string{"id", "vmid", "cluster"}})
+	body, err := few.List(ctx, s.Set.Get("virtual-machines"), resource.Actor{Access: resource.Everything}, resource.Address{}, guests, resource.Selection{Fields: []string{"id", "vmid", "cluster"}})
 	if err != nil {
 		return nil, fmt.Errorf("find the virtual machines to be covered: %w", err)
 	}

@@ -18,9 +18,9 @@ const (
 	icalDay  = "20060102"
 )
 
-// Calendar writes the first entries of the plan, up to a limit, as an iCalendar (RFC 5545). Times are in UTC, so it needs no definitions of zones. What an
+// Calendar writes entries of a plan as an iCalendar (RFC 5545). Times are in UTC, so it needs no definitions of zones. What an
 // event is called never changes for the same job and time, or the same job and day for runs that are one entry. The origin is that of this server.
-func (p *Plan) Calendar(now time.Time, origin string, limit int) []byte {
+func Calendar(entries []Entry, now time.Time, origin string) []byte {
 	var b ical
 	host := origin
 	if u, err := url.Parse(origin); err == nil && u.Host != "" {
@@ -34,7 +34,7 @@ func (p *Plan) Calendar(now time.Time, origin string, limit int) []byte {
 	b.line("X-WR-CALNAME", "Backups and replications")
 	b.line("REFRESH-INTERVAL;VALUE=DURATION", "PT1H")
 	b.line("X-PUBLISHED-TTL", "PT1H")
-	for _, e := range p.Entries(0, limit) {
+	for _, e := range entries {
 		b.event(e, now, host)
 	}
 	b.line("END", "VCALENDAR")

@@ -49,7 +49,7 @@ func TestACalendarCanBeReadBack(t *testing.T) {
 	w.routine(4, "often", "*/15")
 	p := w.find(all, w.query("2026-06-02", "2026-06-04"))
 	now := moment(t, "2026-06-01T08:00Z")
-	text := string(p.Calendar(now, "https://proxops.example.com:8443", 100))
+	text := string(Calendar(w.entries(p, 0, 100), now, "https://proxops.example.com:8443"))
 	events := readICal(t, text)
 	if len(events) != 4 {
 		t.Fatalf("%d events: %s", len(events), text)
@@ -79,10 +79,10 @@ func TestACalendarCanBeReadBack(t *testing.T) {
 			}
 		}
 	}
-	if later := string(p.Calendar(now.Add(1), "https://proxops.example.com:8443", 100)); later != text {
+	if later := string(Calendar(w.entries(p, 0, 100), now.Add(1), "https://proxops.example.com:8443")); later != text {
 		t.Error("events change their names")
 	}
-	if n := strings.Count(string(p.Calendar(now, "", 3)), "BEGIN:VEVENT"); n != 3 {
+	if n := strings.Count(string(Calendar(w.entries(p, 0, 3), now, "")), "BEGIN:VEVENT"); n != 3 {
 		t.Errorf("%d events of at most 3", n)
 	}
 }

@@ -3,7 +3,6 @@ package occurrence
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"slices"
 	"time"
@@ -24,8 +23,8 @@ var Kinds = []string{Routine, Replication}
 const (
 	// MaxRange is the longest time that one plan covers.
 	MaxRange = 400 * 24 * time.Hour
-	// maxJobs is how many jobs of each kind one plan holds.
-	maxJobs = 20_000
+	// maxGroups is how many groups of jobs of each kind one plan holds. A group has any number of jobs, at a few bytes for each.
+	maxGroups = 50_000
 	// maxSteps is how often one plan asks schedules for their next run.
 	maxSteps = 2_000_000
 	// maxSlots is how many slots one plan holds.
@@ -48,21 +47,19 @@ type Query struct {
 	Days *time.Location
 }
 
-// Job is a backup routine or a replication.
-type Job struct {
+// Group is jobs of an endpoint that run at the same times.
+type Group struct {
 	Kind            string
-	ID              int64
-	Display         string
-	URL             string // of the API
-	EndpointID      int64  // 0: none
-	Endpoint        string
-	Target          string // the storage of a routine, the node of a replication; "" if there is none
-	TargetURL       string // of the API, "" if there is none
+	EndpointID      int64 // 0: none
 	Schedule        string
 	Stale, Disabled bool
-	nextRun         time.Time
-	raw             json.RawMessage
-	brief           resource.Shape
+	next            time.Time // as the cluster tells it; zero if it does not
+}
+
+// Ref is a job of a plan. What it is called is for [Plan.Describe] to say, as a plan may have any number of jobs, of which few are shown.
+type Ref struct {
+	ID int64
+	*Group
 }
 
 // Slot is a time at which jobs with the same schedule run. One that stands for all runs of a day has more than one.
@@ -78,8 +75,9 @@ type Line struct {
 	Kind    string
 	Text    string // the schedule in words where there are some
 	Zone    *time.Location
-	Assumed bool   // the zone of the cluster is not known: UTC is assumed
-	Jobs    []*Job // sorted by what they are called
+	Assumed bool  // the zone of the cluster is not known: UTC is assumed
+	Off     bool  // all of the jobs are disabled or stale
+	Jobs    []Ref // sorted by the names of their endpoints
 }
 
 // Entry is one job in a slot.
@@ -90,7 +88,7 @@ type Entry struct {
 
 // Unplaced is a job whose runs cannot be told, or not all of them.
 type Unplaced struct {
-	*Job
+	Ref
 	Reason string
 }
 
@@ -100,24 +98,25 @@ type Plan struct {
 	Unplaced []Unplaced
 	// Truncated says that there are more jobs or runs than one plan holds.
 	Truncated bool
-	// Jobs is how many jobs were looked at.
-	Jobs int
+	asked     asked
+}
+
+// asked is how a plan was asked for.
+type asked struct {
+	store *resource.Store
+	actor resource.Actor
+	at    resource.Address
 }
 
 // Find answers a query with the rights of who asks. It is an error to have the right to view neither kind, and to give a filter a value that it does
-// not take: resource.Errors says which.
+// not take: resource.Errors says which. At is where addresses of jobs begin.
 func Find(ctx context.Context, s *resource.Store, actor resource.Actor, at resource.Address, q Query) (*Plan, error) {
-	p := &Plan{}
-	jobs, more, err := read(ctx, s, actor, at, q)
+	groups, more, err := read(ctx, s, actor, q)
 	if err != nil {
 		return nil, err
 	}
-	p.Truncated, p.Jobs = more, len(jobs)
-	zones, err := readZones(ctx, s, jobs)
-	if err != nil {
-		return nil, err
-	}
-	return p, p.place(ctx, q, jobs, zones)
+	p := &Plan{Truncated: more, asked: asked{s, actor, at}}
+	return p, p.place(ctx, q, groups)
 }
 
 // Count is how many entries the plan has.
@@ -128,23 +127,38 @@ func (p *Plan) Count() (n int) {
 	return n
 }
 
-// Entries are the entries of the plan from an offset on, up to a limit.
-func (p *Plan) Entries(offset, limit int) []Entry {
-	var out []Entry
+// Entries are the entries of the plan from an offset on, up to a limit, without those of jobs that are gone meanwhile.
+func (p *Plan) Entries(ctx context.Context, offset, limit int) ([]Entry, error) {
+	type place struct {
+		ref  Ref
+		slot *Slot
+	}
+	var places []place
+	var refs []Ref
 	for i := range p.Slots {
 		s := &p.Slots[i]
 		if offset >= len(s.Jobs) {
 			offset -= len(s.Jobs)
 			continue
 		}
-		for _, j := range s.Jobs[offset:min(len(s.Jobs), offset+limit-len(out))] {
-			out = append(out, Entry{j, s})
+		for _, ref := range s.Jobs[offset:min(len(s.Jobs), offset+limit-len(places))] {
+			places, refs = append(places, place{ref, s}), append(refs, ref)
 		}
-		if offset = 0; len(out) == limit {
+		if offset = 0; len(places) == limit {
 			break
 		}
 	}
-	return out
+	jobs, err := p.Describe(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	var out []Entry
+	for _, at := range places {
+		if j := jobs[at.ref]; j != nil {
+			out = append(out, Entry{j, at.slot})
+		}
+	}
+	return out, nil
 }
 
 // Total is how many runs the slot stands for: of all its jobs.
@@ -152,25 +166,5 @@ func (s *Slot) Total() int { return s.Runs * len(s.Jobs) }
 
 // Repeats says that the slot stands for several runs of each of its jobs.
 func (s *Slot) Repeats() bool { return s.Runs > 1 }
-
-// Brief is the job as nested objects of the API show it.
-func (j *Job) Brief() json.RawMessage {
-	var all map[string]json.RawMessage
-	if json.Unmarshal(j.raw, &all) != nil {
-		return json.RawMessage("null") // it is our own, and was read before
-	}
-	b := []byte{'{'}
-	for _, pick := range j.brief {
-		v, ok := all[pick.Name]
-		if !ok {
-			continue
-		}
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = append(append(append(append(b, '"'), pick.Name...), '"', ':'), v...)
-	}
-	return append(b, '}')
-}
 
 func (q Query) wants(kind string) bool { return len(q.Kinds) == 0 || slices.Contains(q.Kinds, kind) }

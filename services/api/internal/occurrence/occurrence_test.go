@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ func TestRunsAreThoseOfTheClustersClock(t *testing.T) {
 	w.routine(5, "wrong", "02:00")
 	p := w.find(all, w.query("2026-06-02", "2026-06-03"))
 	w.want(p, "06-02T00:00 set 1", "06-02T00:00 told 1", "06-02T02:00 unknown 1", "06-02T02:00 utc 1", "06-02T02:00 wrong 1")
-	for _, e := range p.Entries(0, 10) {
+	for _, e := range w.entries(p, 0, 10) {
 		if want := e.Endpoint == "unknown" || e.Endpoint == "wrong"; e.Assumed != want {
 			t.Errorf("zone of %s: assumed %v, want %v", e.Endpoint, e.Assumed, want)
 		}
@@ -66,7 +67,7 @@ func TestWhatRunsOftenIsOneEntryADayThatSaysHowOften(t *testing.T) {
 	if n := p.Count(); n != 9 {
 		t.Errorf("%d entries are counted", n)
 	}
-	if got := p.Entries(2, 3); len(got) != 3 || got[0].Text != "every day at 04:00 and 16:00" || got[2].Text != got[0].Text {
+	if got := w.entries(p, 2, 3); len(got) != 3 || got[0].Text != "every day at 04:00 and 16:00" || got[2].Text != got[0].Text {
 		t.Errorf("a part of them is %+v", got)
 	}
 	var sum int
@@ -94,8 +95,8 @@ func TestTheFirstRunIsWhatTheClusterTells(t *testing.T) {
 	w.routine(4, "odd", "whenever", "next_run", "'2026-06-02T12:00Z'")
 	p := w.find(all, w.query("2026-06-01", "2026-06-05"))
 	w.want(p,
-		"06-02T00:00 past 1", "06-02T00:00 same 1", "06-02T12:00 odd 1", "06-03T00:00 past 1", "06-03T00:00 same 1", "06-03T00:00 told 1",
-		"06-04T00:00 past 1", "06-04T00:00 same 1", "06-04T00:00 told 1")
+		"06-02T00:00 same 1", "06-02T00:00 past 1", "06-02T12:00 odd 1", "06-03T00:00 same 1", "06-03T00:00 past 1", "06-03T00:00 told 1",
+		"06-04T00:00 told 1", "06-04T00:00 same 1", "06-04T00:00 past 1")
 	if len(p.Unplaced) != 1 || !strings.Contains(p.Unplaced[0].Reason, "what the cluster tells") {
 		t.Errorf("not placed: %+v", p.Unplaced)
 	}
@@ -117,8 +118,16 @@ func TestWhatCannotBePlacedIsListedApart(t *testing.T) {
 	p := w.find(all, w.query("2026-06-01", "2026-07-01"))
 	w.want(p)
 	var got []string
+	var refs []Ref
 	for _, u := range p.Unplaced {
-		name, _, _ := strings.Cut(u.Display, " ")
+		refs = append(refs, u.Ref)
+	}
+	jobs, err := p.Describe(t.Context(), refs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range p.Unplaced {
+		name, _, _ := strings.Cut(jobs[u.Ref].Display, " ")
 		got = append(got, name+": "+u.Reason)
 	}
 	want := []string{
@@ -152,7 +161,7 @@ func TestDisabledAndStaleJobsAreLeftOutUnlessAskedFor(t *testing.T) {
 	} {
 		q := w.query("2026-06-02", "2026-06-03", c.filters...)
 		q.Stale, q.Disabled = c.stale, c.disabled
-		if got := names(w.find(all, q)); got != c.want {
+		if got := w.names(w.find(all, q)); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -169,25 +178,25 @@ func TestFiltersAreThoseOfBothLists(t *testing.T) {
 	w.replication(nil, "100-2", 33, "daily")
 	w.exec("UPDATE replications SET proxmox_node_id = 21 WHERE replication_id = '100-0'")
 	for _, c := range []struct{ query, want string }{
-		{"", "all db other web 100-2 100-0 100-1"},
+		{"", "all db other web 100-0 100-1 100-2"},
 		{"endpoint_id=2", "other 100-1"},
 		{"endpoint_id=1&endpoint_id=2", "all db other web 100-0 100-1"},
 		{"virtual_machine_id=31", "all web 100-0"},
 		{"virtual_machine_id=32", "other 100-1"},
-		{"virtual_machine_id=31&virtual_machine_id=33", "all db web 100-2 100-0"},
+		{"virtual_machine_id=31&virtual_machine_id=33", "all db web 100-0 100-2"},
 		{"virtual_machine=db", "all db 100-2"},
 		{"virtual_machine_id=31&cluster_id=12", ""},
-		{"covers=100", "all other web 100-2 100-0 100-1"},
+		{"covers=100", "all other web 100-0 100-1 100-2"},
 		{"node_id=21", "web 100-0"},
 		{"proxmox_node_id=21", "web 100-0"},
 		{"storage_id=null", "all db other web"},
-		{"target=pve2", "100-2 100-0 100-1"},
+		{"target=pve2", "100-0 100-1 100-2"},
 		{"q=00-2", "100-2"},
-		{"unknown=1", "all db other web 100-2 100-0 100-1"},
+		{"unknown=1", "all db other web 100-0 100-1 100-2"},
 	} {
 		q := w.query("2026-06-02", "2026-06-04")
 		q.Filters, _ = url.ParseQuery(c.query)
-		if got := names(w.find(all, q)); got != c.want {
+		if got := w.names(w.find(all, q)); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.query, got, c.want)
 		}
 	}
@@ -216,10 +225,10 @@ func TestOnlyJobsThatMayBeViewedRun(t *testing.T) {
 	w.replication(1, "100-0", 31, "daily")
 	first := resource.Scope{Any: []resource.Constraint{{"endpoint__name": "set"}}}
 	q := w.query("2026-06-02", "2026-06-04")
-	if got := names(w.find(resource.Actor{Access: limited{"backup-routines": first}}, q)); got != "mine" {
+	if got := w.names(w.find(resource.Actor{Access: limited{"backup-routines": first}}, q)); got != "mine" {
 		t.Errorf("one endpoint, one kind: %q", got)
 	}
-	if got := names(w.find(resource.Actor{Access: limited{"backup-routines": first, "replications": first}}, q)); got != "mine 100-0" {
+	if got := w.names(w.find(resource.Actor{Access: limited{"backup-routines": first, "replications": first}}, q)); got != "mine 100-0" {
 		t.Errorf("one endpoint: %q", got)
 	}
 	if _, err := Find(t.Context(), w.store, resource.Actor{Access: limited{}}, resource.Address{}, q); !errors.Is(err, resource.ErrForbidden) {
@@ -249,17 +258,21 @@ func TestThousandsOfJobsAreBoundedAndSaySo(t *testing.T) {
 	}
 }
 
-func names(p *Plan) string {
+// names are the jobs of a plan, those of each kind sorted.
+func (w *world) names(p *Plan) string {
+	w.t.Helper()
 	var out []string
 	seen := map[string]bool{}
 	for _, kind := range Kinds {
-		for _, e := range p.Entries(0, 1000) {
+		before := len(out)
+		for _, e := range w.entries(p, 0, 1000) {
 			name, _, _ := strings.Cut(e.Display, " ")
 			if e.Kind == kind && !seen[name] {
 				seen[name] = true
 				out = append(out, name)
 			}
 		}
+		slices.Sort(out[before:])
 	}
 	return strings.Join(out, " ")
 }
@@ -301,7 +314,7 @@ func TestRunsUntilATimeEndBeforeIt(t *testing.T) {
 			own = moment(t, tc.own)
 		}
 		got := []string{}
-		for _, at := range Until(tc.schedule, tc.zone, own, now, now.Add(24*time.Hour), tc.most).Runs {
+		for _, at := range NewClocks(now).Until(tc.schedule, tc.zone, own, now.Add(24*time.Hour), tc.most).Runs {
 			got = append(got, at.UTC().Format("15:04"))
 		}
 		if fmt.Sprint(got) != tc.want {
@@ -315,7 +328,7 @@ func BenchmarkUntil(b *testing.B) {
 	for _, schedule := range []string{"02:30", "*:0/15", "mon..fri 22:00", "sun 03:00", "*:*", "monthly"} {
 		b.Run(schedule, func(b *testing.B) {
 			for b.Loop() {
-				Until(schedule, "Europe/Berlin", time.Time{}, now, now.Add(24*time.Hour), 1440)
+				NewClocks(now).Until(schedule, "Europe/Berlin", time.Time{}, now.Add(24*time.Hour), 1440)
 			}
 		})
 	}

@@ -19,12 +19,12 @@ const never = 1000
 
 // clock is a schedule in a zone.
 type clock struct {
-	event  calendar.Event
-	err    error // why it cannot be read
-	zone   *time.Location
-	zoneOK bool
-	first  time.Time // the first run after now; zero if there is none
-	text   string
+	schedule string
+	event    calendar.Event
+	err      error // why it cannot be read
+	zone     *time.Location
+	zoneOK   bool
+	first    time.Time // the first run after now; zero if there is none
 }
 
 type clockKey struct{ schedule, zone string }
@@ -40,86 +40,111 @@ type lineKey struct {
 type planner struct {
 	Query
 	plan   *Plan
+	zones  map[string]*time.Location // nil where there is none of that name
 	clocks map[clockKey]*clock
 	lines  map[lineKey]*Line
 	steps  int
 }
 
+func newPlanner(q Query, p *Plan) *planner {
+	return &planner{Query: q, plan: p, zones: map[string]*time.Location{}, clocks: map[clockKey]*clock{}, lines: map[lineKey]*Line{}}
+}
+
 // place puts all jobs into the plan.
-func (p *Plan) place(ctx context.Context, q Query, jobs []*Job, zones map[int64]string) error {
+func (p *Plan) place(ctx context.Context, q Query, groups []gathered) error {
 	if q.After.Before(q.Now) {
 		q.After = q.Now
 	}
-	slices.SortFunc(jobs, func(a, b *Job) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Display, b.Display), cmp.Compare(a.ID, b.ID))
-	})
-	m := &planner{Query: q, plan: p, clocks: map[clockKey]*clock{}, lines: map[lineKey]*Line{}}
-	for _, j := range jobs {
+	m := newPlanner(q, p)
+	for _, g := range groups {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("place runs: %w", err)
 		}
-		m.job(j, zones[j.EndpointID])
+		m.add(g)
 	}
 	slices.SortStableFunc(p.Slots, func(a, b Slot) int { return a.At.Compare(b.At) })
 	return nil
 }
 
-func (m *planner) job(j *Job, zone string) {
+func (m *planner) add(g gathered) {
 	if m.steps >= maxSteps {
 		m.plan.Truncated = true
 		return
 	}
-	key := clockKey{j.Schedule, zone}
-	c := m.clocks[key]
-	if c == nil {
-		c = m.clock(key)
-		m.clocks[key] = c
-	}
-	own := j.nextRun
-	if j.Stale || !own.After(m.Now) {
+	key := clockKey{g.Schedule, g.zone}
+	c := m.clock(key)
+	own := g.next
+	if g.Stale || !own.After(m.Now) {
 		own = time.Time{}
 	}
 	if reason := c.reason(m.Now, own); reason != "" {
-		m.plan.Unplaced = append(m.plan.Unplaced, Unplaced{j, reason})
+		for _, id := range g.ids {
+			m.plan.Unplaced = append(m.plan.Unplaced, Unplaced{Ref{id, g.Group}, reason})
+		}
 		if own.IsZero() {
 			return
 		}
 	}
-	id := lineKey{kind: j.Kind, clockKey: key}
+	id := lineKey{kind: g.Kind, clockKey: key}
 	if !own.IsZero() && !own.Equal(c.first) {
 		id.own = own.Unix()
 	} else {
 		own = time.Time{}
 	}
-	if line := m.lines[id]; line != nil {
-		line.Jobs = append(line.Jobs, j)
-		return
+	line := m.lines[id]
+	if line == nil {
+		line = &Line{Kind: g.Kind, Text: m.text(c), Zone: c.zone, Assumed: !c.zoneOK, Off: true}
+		m.lines[id] = line
+		m.plan.Slots = append(m.plan.Slots, m.slots(line, c, own)...)
 	}
-	line := &Line{Kind: j.Kind, Text: c.text, Zone: c.zone, Assumed: !c.zoneOK, Jobs: []*Job{j}}
-	m.lines[id] = line
-	m.plan.Slots = append(m.plan.Slots, m.slots(line, c, own)...)
+	line.Off = line.Off && (g.Stale || g.Disabled)
+	line.Jobs = slices.Grow(line.Jobs, len(g.ids))
+	for _, id := range g.ids {
+		line.Jobs = append(line.Jobs, Ref{id, g.Group})
+	}
 }
 
-func (m *planner) clock(key clockKey) *clock {
-	c := &clock{zone: time.UTC, text: key.schedule}
-	if location, err := time.LoadLocation(key.zone); err == nil && key.zone != "" && key.zone != "Local" {
-		c.zone, c.zoneOK = location, true
+// location is the zone of a name, nil if there is none.
+func (m *planner) location(name string) *time.Location {
+	zone, known := m.zones[name]
+	if !known {
+		if location, err := time.LoadLocation(name); err == nil && name != "" && name != "Local" {
+			zone = location
+		}
+		m.zones[name] = zone
 	}
-	if c.event, c.err = calendar.ParseAny(key.schedule); c.err != nil {
+	return zone
+}
+
+// clock is that of a schedule in a zone.
+func (m *planner) clock(key clockKey) *clock {
+	if c := m.clocks[key]; c != nil {
 		return c
 	}
-	var ok bool
-	if c.first, ok = m.next(c, m.Now); ok {
-		c.text = words(c.event, c.first, func(after time.Time) (time.Time, bool) { m.steps++; return c.event.Next(after) })
+	c := &clock{zone: time.UTC, schedule: key.schedule}
+	m.clocks[key] = c
+	if zone := m.location(key.zone); zone != nil {
+		c.zone, c.zoneOK = zone, true
+	}
+	if c.event, c.err = calendar.ParseAny(key.schedule); c.err == nil {
+		c.first, _ = m.next(c, m.Now)
 	}
 	return c
+}
+
+// text is the schedule of a clock in words, where there are some.
+func (m *planner) text(c *clock) string {
+	if c.first.IsZero() {
+		return c.schedule
+	}
+	return words(c.event, c.first, func(after time.Time) (time.Time, bool) { m.steps++; return c.event.Next(after) })
 }
 
 // reason says why not all runs of a job can be told; "" if they can. own is the next run that its cluster tells.
 func (c *clock) reason(now, own time.Time) string {
 	reason := ""
 	switch {
-	case c.text == "":
+	case c.schedule == "":
 		reason = "It has no schedule."
 	case c.err != nil:
 		reason = "Its schedule cannot be read: " + c.err.Error() + "."

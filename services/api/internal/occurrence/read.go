@@ -1,14 +1,13 @@
 package occurrence
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/store"
@@ -18,28 +17,35 @@ import (
 type kind struct {
 	name     string
 	resource string
-	fields   []string          // beside the brief form
-	running  url.Values        // the filters that leave out what is disabled
+	next     string            // the field of the next run that clusters tell, "" if they tell none
+	on       string            // the field that says whether a job runs, and its value then
+	onValue  string            //
+	fields   []string          // what Describe shows, beside the brief form
 	aliases  map[string]string // names of filters of the other kind, with those of this one
 	opposite map[string]string // the same, of filters that say the opposite
 }
 
 var kinds = []kind{
 	{
-		name: Routine, resource: "backup-routines", running: url.Values{"enabled": {"true"}},
+		name: Routine, resource: "backup-routines", next: "next_run", on: "enabled", onValue: "true", fields: []string{"storage"},
 		aliases: map[string]string{"proxmox_node": "node", "proxmox_node_id": "node_id"}, opposite: map[string]string{"disable": "enabled"},
 	},
 	{
-		name: Replication, resource: "replications", fields: []string{"endpoint", "schedule", "disable"}, running: url.Values{"disable": {"false"}},
+		name: Replication, resource: "replications", on: "disable", onValue: "false", fields: []string{"endpoint", "target"},
 		aliases: map[string]string{"node": "proxmox_node", "node_id": "proxmox_node_id"}, opposite: map[string]string{"enabled": "disable"},
 	},
 }
 
-// read reads the jobs that a query is about; more says that there are others.
-func read(ctx context.Context, s *resource.Store, actor resource.Actor, at resource.Address, q Query) (jobs []*Job, more bool, err error) {
-	// What is bounded here needs no pages.
-	whole := *s
-	whole.Limits = resource.Limits{Default: maxJobs, Max: maxJobs}
+// gathered is a group with the ids of its jobs.
+type gathered struct {
+	*Group
+
+	ids  []int64
+	zone string // the name of that of the cluster, "" if it is not known
+}
+
+// read reads the groups of jobs that a query is about, those of the same kind and endpoint together; more says that there are others.
+func read(ctx context.Context, s *resource.Store, actor resource.Actor, q Query) (groups []gathered, more bool, err error) {
 	known, err := knownFilters(ctx, s, q.Filters)
 	if err != nil {
 		return nil, false, err
@@ -51,23 +57,34 @@ func read(ctx context.Context, s *resource.Store, actor resource.Actor, at resou
 			continue
 		}
 		allowed = true
-		filters, err := k.filters(ctx, &whole, q, known)
+		filters, err := k.filters(ctx, s, q, known)
 		if err != nil {
 			return nil, false, err
 		}
-		seen := map[int64]bool{}
+		seen := map[int64]bool{} // only needed where lists overlap
 		for _, f := range filters {
-			var count int
-			if jobs, count, err = k.list(ctx, &whole, r, actor, at, f, jobs, seen); err != nil {
+			found, err := k.gather(ctx, s, r, actor, f)
+			if err != nil {
 				return nil, false, err
 			}
-			more = more || count > maxJobs
+			more = more || len(found) == maxGroups
+			for _, g := range found {
+				if len(filters) > 1 {
+					g.ids = slices.DeleteFunc(g.ids, func(id int64) bool { return seen[id] })
+					for _, id := range g.ids {
+						seen[id] = true
+					}
+				}
+				if len(g.ids) > 0 {
+					groups = append(groups, g)
+				}
+			}
 		}
 	}
 	if !allowed {
 		return nil, false, resource.ErrForbidden
 	}
-	return jobs, more, nil
+	return groups, more, locate(ctx, s, groups)
 }
 
 // Filtered says which parameters are filters of any kind of jobs.
@@ -94,90 +111,61 @@ func knownFilters(ctx context.Context, s *resource.Store, params url.Values) (ma
 	return known, nil
 }
 
-// list appends the jobs of a list to those that were seen.
-func (k kind) list(ctx context.Context, s *resource.Store, r *resource.Resource, actor resource.Actor, at resource.Address, filters url.Values, jobs []*Job, seen map[int64]bool) ([]*Job, int, error) {
-	fields := slices.Clone(k.fields)
-	for _, pick := range r.Brief {
-		fields = append(fields, pick.Name)
+// gather groups the jobs of a list by all that says when they run.
+func (k kind) gather(ctx context.Context, s *resource.Store, r *resource.Resource, actor resource.Actor, filters url.Values) ([]gathered, error) {
+	by := []resource.By{{Field: "endpoint"}, {Field: "schedule"}, {Field: "status"}, {Field: k.on}}
+	if k.next != "" {
+		by = append(by, resource.By{Field: k.next})
 	}
-	body, err := s.List(ctx, r, actor, at, filters, resource.Selection{Fields: fields})
+	found, err := s.Gather(ctx, r, actor, filters, maxGroups, by...)
 	if err != nil {
-		return nil, 0, fmt.Errorf("list %s to tell when they run: %w", k.resource, err)
+		return nil, fmt.Errorf("group %s by when they run: %w", k.resource, err)
 	}
-	var page struct {
-		Count   int               `json:"count"`
-		Results []json.RawMessage `json:"results"`
-	}
-	if err := json.Unmarshal(body, &page); err != nil {
-		return nil, 0, fmt.Errorf("read the list of %s: %w", k.resource, err)
-	}
-	for _, raw := range page.Results {
-		j, err := k.job(raw)
-		if err != nil {
-			return nil, 0, err
+	groups := make([]gathered, len(found))
+	for i, f := range found {
+		g := &Group{Kind: k.name, Schedule: f.Values[1], Stale: f.Values[2] == "stale", Disabled: f.Values[3] != k.onValue}
+		g.EndpointID, _ = strconv.ParseInt(f.Values[0], 10, 64) // 0 where there is none
+		if k.next != "" {
+			g.next, _ = resource.ParseTime(f.Values[4])
 		}
-		if !seen[j.ID] {
-			seen[j.ID] = true
-			j.brief = r.Brief
-			jobs = append(jobs, j)
-		}
+		groups[i] = gathered{Group: g, ids: f.IDs}
 	}
-	return jobs, page.Count, nil
+	return groups, nil
 }
 
-// named is a nested object.
-type named struct {
-	ID      int64  `json:"id"`
-	URL     string `json:"url"`
-	Display string `json:"display"`
-}
-
-func (k kind) job(raw json.RawMessage) (*Job, error) {
-	var v struct {
-		named
-		Endpoint, Storage *named
-		Target            string
-		Schedule          string
-		Enabled           *bool
-		Disable           bool
-		NextRun           time.Time `json:"next_run"`
-		Status            struct{ Value string }
-	}
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return nil, fmt.Errorf("read a job of the kind %s: %w", k.name, err)
-	}
-	j := &Job{
-		Kind: k.name, ID: v.ID, Display: v.Display, URL: v.URL, Target: v.Target, Schedule: v.Schedule, Stale: v.Status.Value == "stale",
-		Disabled: v.Disable || v.Enabled != nil && !*v.Enabled, nextRun: v.NextRun, raw: raw,
-	}
-	if v.Endpoint != nil {
-		j.EndpointID, j.Endpoint = v.Endpoint.ID, v.Endpoint.Display
-	}
-	if v.Storage != nil {
-		j.Target, j.TargetURL = v.Storage.Display, v.Storage.URL
-	}
-	return j, nil
-}
-
-// readZones reads the zones of the clusters of jobs, by their endpoint; "" for one that is not known. Who may see a job may know where its clock is.
-func readZones(ctx context.Context, s *resource.Store, jobs []*Job) (map[int64]string, error) {
-	zones := map[int64]string{}
+// locate notes the zone of the cluster of each group, and sorts them by kind and by the names of their endpoints; those without one come last. Who may see a
+// job may know where its clock is.
+func locate(ctx context.Context, s *resource.Store, groups []gathered) error {
+	asked := map[int64]bool{}
 	var ids []int64
-	for _, j := range jobs {
-		if _, asked := zones[j.EndpointID]; !asked && j.EndpointID != 0 {
-			zones[j.EndpointID] = ""
-			ids = append(ids, j.EndpointID)
+	for _, g := range groups {
+		if g.EndpointID != 0 && !asked[g.EndpointID] {
+			asked[g.EndpointID] = true
+			ids = append(ids, g.EndpointID)
 		}
 	}
-	if ids == nil {
-		return zones, nil
+	rank, zones := map[int64]int{}, map[int64]string{}
+	if ids != nil {
+		rows, err := store.New(s.Pool).EndpointZones(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("read the time zones of %d endpoints: %w", len(ids), err)
+		}
+		for i, row := range rows {
+			rank[row.ID], zones[row.ID] = i, row.Zone
+		}
 	}
-	rows, err := store.New(s.Pool).EndpointZones(ctx, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read the time zones of %s endpoints: %w", strconv.Itoa(len(ids)), err)
+	for i := range groups {
+		groups[i].zone = zones[groups[i].EndpointID]
 	}
-	for _, row := range rows {
-		zones[row.ID] = row.Zone
-	}
-	return zones, nil
+	last := len(rank)
+	slices.SortFunc(groups, func(a, b gathered) int {
+		rankOf := func(g gathered) int {
+			if n, ok := rank[g.EndpointID]; ok {
+				return n
+			}
+			return last
+		}
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(rankOf(a), rankOf(b)), cmp.Compare(a.ids[0], b.ids[0]))
+	})
+	return nil
 }

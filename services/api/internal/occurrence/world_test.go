@@ -82,10 +82,21 @@ func (w *world) find(actor resource.Actor, q Query) *Plan {
 	return p
 }
 
+// entries are some of a plan.
+func (w *world) entries(p *Plan, offset, limit int) []Entry {
+	w.t.Helper()
+	found, err := p.Entries(w.t.Context(), offset, limit)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return found
+}
+
 // told is a plan in lines: the time in UTC, the name of the job, how many runs, and the words.
-func told(p *Plan) string {
+func (w *world) told(p *Plan) string {
+	w.t.Helper()
 	var lines []string
-	for _, e := range p.Entries(0, 1000) {
+	for _, e := range w.entries(p, 0, 1000) {
 		name, _, _ := strings.Cut(e.Display, " ")
 		line := fmt.Sprintf("%s %s %d", e.At.UTC().Format("01-02T15:04"), name, e.Runs)
 		if e.Runs > 1 {
@@ -98,7 +109,7 @@ func told(p *Plan) string {
 
 func (w *world) want(p *Plan, lines ...string) {
 	w.t.Helper()
-	if got, want := told(p), strings.Join(lines, "\n"); got != want {
+	if got, want := w.told(p), strings.Join(lines, "\n"); got != want {
 		w.t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -93,13 +93,18 @@ func (a *API) occurrencesRoute() *route {
 		if err != nil {
 			return response{}, err
 		}
+		entries, err := plan.Entries(ctx, 0, maxOccurrences)
+		if err != nil {
+			return response{}, err
+		}
 		if q.isFeed(rt) {
 			return response{
-				status: http.StatusOK, body: plan.Calendar(now, q.at.Origin, maxOccurrences), media: offerICS.media + "; charset=utf-8",
+				status: http.StatusOK, body: occurrence.Calendar(entries, now, q.at.Origin), media: offerICS.media + "; charset=utf-8",
 				header: map[string]string{"Content-Disposition": `inline; filename="proxops.ics"`},
 			}, nil
 		}
-		return ok(encode(occurrencesOf(plan))), nil
+		body, err := occurrencesOf(ctx, plan, entries)
+		return ok(encode(body)), err
 	}
 	return rt
 }
@@ -164,8 +169,10 @@ func (q *request) occurrences(now time.Time) (want occurrence.Query, err error) 
 	return want, wrong.Err()
 }
 
-func occurrencesOf(plan *occurrence.Plan) occurrenceBody {
-	body := occurrenceBody{Count: plan.Count(), Results: []occurrenceOf{}, Unplaced: []unplacedJob{}, Truncated: plan.Truncated}
+func occurrencesOf(ctx context.Context, plan *occurrence.Plan, entries []occurrence.Entry) (occurrenceBody, error) {
+	body := occurrenceBody{Count: plan.Count(), Results: []occurrenceOf{}, Unplaced: []unplacedJob{}}
+	unplaced := plan.Unplaced[:min(len(plan.Unplaced), maxOccurrences)]
+	body.Truncated = plan.Truncated || body.Count > maxOccurrences || len(unplaced) < len(plan.Unplaced)
 	briefs := map[*occurrence.Job]json.RawMessage{}
 	brief := func(j *occurrence.Job) json.RawMessage {
 		if briefs[j] == nil {
@@ -173,7 +180,7 @@ func occurrencesOf(plan *occurrence.Plan) occurrenceBody {
 		}
 		return briefs[j]
 	}
-	for _, e := range plan.Entries(0, maxOccurrences) {
+	for _, e := range entries {
 		o := occurrenceOf{
 			Time: e.At.UTC().Format(time.RFC3339), Kind: e.Kind, ObjectID: e.ID, Object: brief(e.Job), EndpointID: endpointOf(e.Job), Zone: e.Zone.String(),
 			ZoneAssumed: e.Assumed, PerDay: e.Runs, Text: e.Text,
@@ -183,13 +190,22 @@ func occurrencesOf(plan *occurrence.Plan) occurrenceBody {
 		}
 		body.Results = append(body.Results, o)
 	}
-	body.Truncated = body.Truncated || body.Count > len(body.Results)
-	for _, u := range plan.Unplaced[:min(len(plan.Unplaced), maxOccurrences)] {
-		body.Unplaced = append(body.Unplaced, unplacedJob{
-			Kind: u.Kind, ObjectID: u.ID, Object: brief(u.Job), EndpointID: endpointOf(u.Job), Schedule: u.Schedule, Reason: u.Reason,
-		})
+	refs := make([]occurrence.Ref, len(unplaced))
+	for i, u := range unplaced {
+		refs[i] = u.Ref
 	}
-	return body
+	jobs, err := plan.Describe(ctx, refs)
+	if err != nil {
+		return body, err
+	}
+	for _, u := range unplaced {
+		if j := jobs[u.Ref]; j != nil {
+			body.Unplaced = append(body.Unplaced, unplacedJob{
+				Kind: j.Kind, ObjectID: j.ID, Object: brief(j), EndpointID: endpointOf(j), Schedule: j.Schedule, Reason: u.Reason,
+			})
+		}
+	}
+	return body, nil
 }
 
 func endpointOf(j *occurrence.Job) *int64 {

@@ -1,8 +1,10 @@
 package rest_test
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -48,12 +50,45 @@ func TestATallyCountsWhatListsFind(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if fmt.Sprint(got) != tc.want {
-			t.Errorf("%s:\n got %v\nwant %s", name, got, tc.want)
+		if text := said(got); text != tc.want {
+			t.Errorf("%s:\n got %v\nwant %s", name, text, tc.want)
 		}
 	}
 	if _, err := w.api.Store.Tally(t.Context(), w.api.Store.Set.Get("backup-routines"), everybody, nil, 9, resource.By{Field: "nonsense"}); err == nil {
 		t.Error("it counts by a field that is none")
+	}
+	_, err := w.api.Store.Tally(t.Context(), w.api.Store.Set.Get("backup-routines"), everybody, url.Values{"storage_id": {"999"}}, 9, resource.By{Field: "enabled"})
+	if _, ok := errors.AsType[resource.Errors](err); !ok {
+		t.Errorf("a filter that names nothing: %v", err)
+	}
+}
+
+// said are groups without the ids of their objects.
+func said(groups []resource.Group) string {
+	out := []string{}
+	for _, g := range groups {
+		out = append(out, fmt.Sprintf("{%v %d}", g.Values, g.Count))
+	}
+	return fmt.Sprint(out)
+}
+
+func TestGatheredGroupsHaveTheIDsOfWhatMayBeViewed(t *testing.T) {
+	w := newWorld(t)
+	ids := map[bool][]int64{}
+	for i := range 6 {
+		endpoint := w.prod
+		if i == 3 {
+			endpoint = w.lab
+		}
+		id := int64(w.make(routinesPath, map[string]any{"endpoint": endpoint, "job_id": fmt.Sprint("job-", i), "enabled": i%2 == 0}))
+		if endpoint == w.prod {
+			ids[i%2 == 0] = append(ids[i%2 == 0], id)
+		}
+	}
+	prodOnly := resource.Actor{Access: only{Any: []resource.Constraint{{"endpoint__name": "prod-proxmox"}}}}
+	got, err := w.api.Store.Gather(t.Context(), w.api.Store.Set.Get("backup-routines"), prodOnly, nil, 9, resource.By{Field: "enabled"})
+	if err != nil || len(got) != 2 || !slices.Equal(got[0].IDs, ids[true]) || !slices.Equal(got[1].IDs, ids[false]) {
+		t.Errorf("got %v %v, want %v", got, err, ids)
 	}
 }
 

@@ -105,6 +105,7 @@ func (q *Queries) EndpointIdentityAccept(ctx context.Context, endpointID int32) 
 const endpointZones = `-- name: EndpointZones :many
 SELECT e.id::bigint AS id, coalesce(nullif(e.time_zone, ''), s.time_zone, '')::text AS zone
 FROM endpoints e LEFT JOIN endpoint_states s ON s.endpoint_id = e.id WHERE e.id = ANY($1::bigint[])
+ORDER BY e.name, e.id
 `
 
 type EndpointZonesRow struct {
@@ -112,7 +113,7 @@ type EndpointZonesRow struct {
 	Zone string
 }
 
-// The zones in which clusters read their schedules: as set by hand, else as the cluster told it, else ”.
+// The zones in which clusters read their schedules: as set by hand, else as the cluster told it, else ”. In the order of their endpoints' names.
 func (q *Queries) EndpointZones(ctx context.Context, ids []int64) ([]EndpointZonesRow, error) {
 	rows, err := q.db.Query(ctx, endpointZones, ids)
 	if err != nil {

@@ -46,11 +46,12 @@ type almanac struct {
 	params   url.Values
 	query    occurrence.Query
 	plan     *occurrence.Plan
+	jobs     map[occurrence.Ref]*occurrence.Job // those that are shown
 	days     []calendarDay
 	offset   int
 	count    int // of entries
 	entries  []agendaDay
-	assumed  []string // endpoints whose zone is not known
+	assumed  []occurrence.Ref // a job of each endpoint whose zone is not known
 	filters  []filterControl
 	active   []filterChip
 	wrong    map[string][]string
@@ -67,7 +68,9 @@ func (w *Web) calendar(ctx context.Context, p *page) (answer, error) {
 	} else if err != nil {
 		return answer{}, err
 	}
-	c.fill(plan)
+	if err := c.fill(ctx, plan); err != nil {
+		return answer{}, err
+	}
 	c.filters, c.active = p.calendarFilters(c)
 	return answer{title: c.title() + " – Calendar", body: calendarPage(p, c)}, nil
 }

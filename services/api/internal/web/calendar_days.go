@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,10 +21,19 @@ type calendarDay struct {
 
 // calendarMark is jobs of a kind that run at the same time.
 type calendarMark struct {
-	*occurrence.Slot
+	*occurrence.Slot // the first of them
 
-	jobs []*occurrence.Job
+	slots []*occurrence.Slot
+	jobs  int
+	off   bool // none of the jobs really runs
 }
+
+// The marks that a day of the month, an hour of the week, and what repeats on a day of the week show.
+const (
+	monthMarks  = 4
+	hourMarks   = 3
+	repeatMarks = 4
+)
 
 // agendaDay is the part of the agenda that is of one day.
 type agendaDay struct {
@@ -32,43 +42,80 @@ type agendaDay struct {
 	repeated []occurrence.Entry
 }
 
-// fill takes over what was found.
-func (c *almanac) fill(plan *occurrence.Plan) {
+// fill takes over what was found, and reads what is shown of it.
+func (c *almanac) fill(ctx context.Context, plan *occurrence.Plan) (err error) {
 	c.plan, c.count = plan, plan.Count()
 	for at := c.from; at.Before(c.to); at = dayAfter(at, 1) {
 		c.days = append(c.days, calendarDay{date: at})
 	}
-	var unknown []string
+	lines, endpoints := map[*occurrence.Line]bool{}, map[int64]bool{}
 	for i := range plan.Slots {
 		s := &plan.Slots[i]
-		if s.Assumed {
-			for _, j := range s.Jobs {
-				unknown = append(unknown, j.Endpoint)
-			}
-		}
 		if d := c.dayOf(s.At); d != nil {
 			d.add(s)
 		}
+		if !s.Assumed || lines[s.Line] {
+			continue
+		}
+		lines[s.Line] = true
+		for _, ref := range s.Jobs {
+			if !endpoints[ref.EndpointID] {
+				endpoints[ref.EndpointID] = true
+				c.assumed = append(c.assumed, ref)
+			}
+		}
 	}
-	slices.Sort(unknown)
-	c.assumed = slices.Compact(unknown)
 	if c.view == agendaView {
-		c.agenda()
+		if err := c.agenda(ctx); err != nil {
+			return err
+		}
 	}
+	c.jobs, err = plan.Describe(ctx, c.named())
+	return err
+}
+
+// named are the jobs whose names the view shows, but for those of the agenda.
+func (c *almanac) named() (refs []occurrence.Ref) {
+	add := func(marks []calendarMark, shown int) {
+		for _, m := range marks[:min(shown, len(marks))] {
+			refs = append(refs, m.first(maxShown)...)
+		}
+	}
+	for i := range c.days {
+		d := &c.days[i]
+		switch c.view {
+		case monthView:
+			marks, _ := d.top(monthMarks)
+			add(marks, len(marks))
+		case weekView:
+			add(d.repeated(), repeatMarks)
+			for hour := range 24 {
+				add(d.at(hour, c.zone), hourMarks)
+			}
+		}
+	}
+	for _, u := range c.plan.Unplaced[:min(len(c.plan.Unplaced), maxUnplaced)] {
+		refs = append(refs, u.Ref)
+	}
+	return append(refs, c.assumed[:min(len(c.assumed), maxAssumed)]...)
 }
 
 // agenda takes a page of entries: on each day, what happens once comes before what repeats.
-func (c *almanac) agenda() {
-	ordered := occurrence.Plan{}
+func (c *almanac) agenda(ctx context.Context) error {
+	ordered := *c.plan
+	ordered.Slots = nil
 	for i := range c.days {
 		for _, m := range slices.Concat(c.days[i].once(), c.days[i].repeated()) {
-			s := *m.Slot
-			line := *s.Line
-			line.Jobs, s.Line = m.jobs, &line
-			ordered.Slots = append(ordered.Slots, s)
+			for _, s := range m.slots {
+				ordered.Slots = append(ordered.Slots, *s)
+			}
 		}
 	}
-	for _, e := range ordered.Entries(c.offset, agendaEntries) {
+	entries, err := ordered.Entries(ctx, c.offset, agendaEntries)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
 		date := midnight(e.At.In(c.zone))
 		if n := len(c.entries); n == 0 || !c.entries[n-1].date.Equal(date) {
 			c.entries = append(c.entries, agendaDay{date: date})
@@ -80,6 +127,7 @@ func (c *almanac) agenda() {
 			last.once = append(last.once, e)
 		}
 	}
+	return nil
 }
 
 // dayOf is the day of the view in which a time is.
@@ -104,11 +152,11 @@ func (d *calendarDay) add(s *occurrence.Slot) {
 	for i := len(d.marks) - 1; i >= 0 && !d.marks[i].At.Before(minute); i-- {
 		m := &d.marks[i]
 		if m.Kind == s.Kind && m.Repeats() == s.Repeats() && m.Assumed == s.Assumed && (!s.Repeats() || m.Text == s.Text) {
-			m.jobs = append(slices.Clip(m.jobs), s.Jobs...)
+			m.slots, m.jobs, m.off = append(m.slots, s), m.jobs+len(s.Jobs), m.off && s.Off
 			return
 		}
 	}
-	d.marks = append(d.marks, calendarMark{s, s.Jobs})
+	d.marks = append(d.marks, calendarMark{s, []*occurrence.Slot{s}, len(s.Jobs), s.Off})
 }
 
 // top are the first marks of a day, what happens once before what repeats, and how many entries are not in them.
@@ -117,7 +165,7 @@ func (d *calendarDay) top(n int) (marks []calendarMark, more int) {
 	marks = marks[:min(n, len(marks))]
 	more = d.jobs
 	for _, m := range marks {
-		more -= len(m.jobs)
+		more -= m.jobs
 	}
 	return marks, more
 }
@@ -135,12 +183,31 @@ func (d *calendarDay) at(hour int, zone *time.Location) []calendarMark {
 	return slices.DeleteFunc(d.once(), func(m calendarMark) bool { return m.At.In(zone).Hour() != hour })
 }
 
-// text says what a mark is: the job, or how many there are.
-func (m calendarMark) text() string {
-	if len(m.jobs) == 1 {
-		return visible(m.jobs[0].Display)
+// first are the first jobs of a mark.
+func (m calendarMark) first(n int) (refs []occurrence.Ref) {
+	for _, s := range m.slots {
+		refs = append(refs, s.Jobs[:min(len(s.Jobs), n-len(refs))]...)
+		if len(refs) == n {
+			break
+		}
 	}
-	return grouped(int64(len(m.jobs))) + " " + manyRuns[m.Kind]
+	return refs
+}
+
+// only is the job of a mark that is of one alone; nil if there are more, or if it is gone.
+func (c *almanac) only(m calendarMark) *occurrence.Job {
+	if m.jobs > 1 {
+		return nil
+	}
+	return c.jobs[m.slots[0].Jobs[0]]
+}
+
+// text says what a mark is: the job, or how many there are.
+func (c *almanac) text(m calendarMark) string {
+	if j := c.only(m); j != nil {
+		return visible(j.Display)
+	}
+	return grouped(int64(m.jobs)) + " " + manyRuns[m.Kind]
 }
 
 // when is the time of a mark, or how often it repeats.
@@ -152,23 +219,25 @@ func (m calendarMark) when(zone *time.Location) string {
 }
 
 // hint says everything about a mark.
-func (m calendarMark) hint(zone *time.Location) string {
-	text := m.when(zone)
-	for i, j := range m.jobs {
-		if i == maxShown {
-			return fmt.Sprintf("%s\nand %d more", text, len(m.jobs)-maxShown)
+func (c *almanac) hint(m calendarMark) string {
+	text := m.when(c.zone)
+	for _, ref := range m.first(maxShown) {
+		if j := c.jobs[ref]; j != nil {
+			text += "\n" + visible(j.Display)
 		}
-		text += "\n" + visible(j.Display)
+	}
+	if m.jobs > maxShown {
+		text += fmt.Sprintf("\nand %s more", grouped(int64(m.jobs-maxShown)))
 	}
 	return text
 }
 
-// to is where a mark leads: to its job, or to the agenda of its day.
-func (m calendarMark) to(p *page, c *almanac) string {
-	if len(m.jobs) == 1 {
-		return p.local(m.jobs[0].URL)
+// link is where a mark leads: to its job, or to the agenda of its day.
+func (c *almanac) link(p *page, m calendarMark) string {
+	if j := c.only(m); j != nil {
+		return p.local(j.URL)
 	}
-	return c.day(m.At) + "#" + c.anchor(occurrence.Entry{Slot: m.Slot})
+	return c.day(m.At) + "#" + c.anchor(m.Slot)
 }
 
 // manyRuns name many jobs of a kind, and oneRun one.
@@ -179,9 +248,9 @@ var (
 )
 
 // anchor is where the agenda has what happens at a time.
-func (c *almanac) anchor(e occurrence.Entry) string {
-	id := "t" + e.At.In(c.zone).Format("0102-1504")
-	if e.Repeats() {
+func (c *almanac) anchor(s *occurrence.Slot) string {
+	id := "t" + s.At.In(c.zone).Format("0102-1504")
+	if s.Repeats() {
 		id += "-often"
 	}
 	return id
@@ -246,14 +315,9 @@ func (d *calendarDay) load(zone *time.Location) string {
 	return fmt.Sprintf("%s runs, most from %02d:00 to %02d:00 (%s)", grouped(int64(d.runs)), hour, hour+1, grouped(int64(most)))
 }
 
-// off says that none of the jobs of a mark really runs.
-func (m calendarMark) off() bool {
-	return !slices.ContainsFunc(m.jobs, func(j *occurrence.Job) bool { return !j.Disabled && !j.Stale })
-}
-
 func entriesOf(marks []calendarMark) (n int) {
 	for _, m := range marks {
-		n += len(m.jobs)
+		n += m.jobs
 	}
 	return n
 }

@@ -84,7 +84,7 @@ func (p *page) timeline(ctx context.Context, now time.Time) (*timeline, error) {
 	}
 	type shared struct{ schedule, next, zone string }
 	lanes, known := map[string]*lane{}, map[shared]occurrence.Coming{}
-	spent := 0
+	spent, clocks := 0, occurrence.NewClocks(now)
 	for _, g := range groups {
 		storage, endpoint, schedule, next := g.Values[0], g.Values[2], g.Values[4], g.Values[5]
 		key := shared{schedule, next, zones[endpoint]}
@@ -95,7 +95,7 @@ func (p *page) timeline(ctx context.Context, now time.Time) (*timeline, error) {
 				continue
 			}
 			own, _ := parseMoment(next)
-			coming = occurrence.Until(schedule, key.zone, own, now, t.to, maxRuns)
+			coming = clocks.Until(schedule, key.zone, own, t.to, maxRuns)
 			known[key] = coming
 			spent += len(coming.Runs) + computing
 		}
