@@ -30,6 +30,8 @@ type Principal struct {
 	Grants    Grants
 	Exempt    Exempt
 	Epoch     string // another one after each change of the password; "" of who came by a token
+	// Preferences are how a person wants pages, as the pages keep it; nil of who came by a token.
+	Preferences []byte
 }
 
 // Scope implements resource.Access.

@@ -45,7 +45,7 @@ func (t *Tokens) ByID(ctx context.Context, id int32) (*Principal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look up user %d: %w", id, err)
 	}
-	p := &Principal{UserID: row.ID, Username: row.Username, Superuser: row.IsSuperuser, Exempt: t.Exempt, Epoch: epoch(row.PasswordHash)}
+	p := &Principal{UserID: row.ID, Username: row.Username, Superuser: row.IsSuperuser, Exempt: t.Exempt, Epoch: epoch(row.PasswordHash), Preferences: row.Preferences}
 	if !p.Superuser {
 		if p.Grants, err = LoadGrants(ctx, t.Queries, p.UserID); err != nil {
 			return nil, err

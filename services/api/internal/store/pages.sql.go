@@ -7,7 +7,39 @@ package store
 
 import (
 	"context"
+	"time"
 )
+
+const completeLists = `-- name: CompleteLists :many
+SELECT endpoint_id::bigint AS endpoint_id, last_seen, object_count FROM sync_states WHERE kind = $1 AND endpoint_id = ANY($2::bigint[])
+`
+
+type CompleteListsRow struct {
+	EndpointID  int64
+	LastSeen    *time.Time
+	ObjectCount int32
+}
+
+// When the jobs of a kind were last read completely of each endpoint, and how many there were.
+func (q *Queries) CompleteLists(ctx context.Context, kind string, endpointIds []int64) ([]CompleteListsRow, error) {
+	rows, err := q.db.Query(ctx, completeLists, kind, endpointIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CompleteListsRow{}
+	for rows.Next() {
+		var i CompleteListsRow
+		if err := rows.Scan(&i.EndpointID, &i.LastSeen, &i.ObjectCount); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
 
 const jobSummaries = `-- name: JobSummaries :many
 SELECT j.id, j.kinds, cardinality(j.endpoint_ids)::integer AS named, count(p.job_id)::integer AS parts,

@@ -10,17 +10,6 @@ import (
 	"encoding/json"
 )
 
-const preferencesGet = `-- name: PreferencesGet :one
-SELECT data FROM user_preferences WHERE user_id = $1
-`
-
-func (q *Queries) PreferencesGet(ctx context.Context, userID int32) (json.RawMessage, error) {
-	row := q.db.QueryRow(ctx, preferencesGet, userID)
-	var data json.RawMessage
-	err := row.Scan(&data)
-	return data, err
-}
-
 const preferencesPut = `-- name: PreferencesPut :exec
 INSERT INTO user_preferences (user_id, data) VALUES ($1, $2)
 ON CONFLICT (user_id) DO UPDATE SET data = excluded.data
@@ -32,7 +21,9 @@ func (q *Queries) PreferencesPut(ctx context.Context, userID int32, data json.Ra
 }
 
 const userByID = `-- name: UserByID :one
-SELECT id, username, is_active, is_superuser, password_hash FROM users WHERE id = $1
+SELECT u.id, u.username, u.is_active, u.is_superuser, u.password_hash, p.data AS preferences
+FROM users u LEFT JOIN user_preferences p ON p.user_id = u.id
+WHERE u.id = $1
 `
 
 type UserByIDRow struct {
@@ -41,8 +32,10 @@ type UserByIDRow struct {
 	IsActive     bool
 	IsSuperuser  bool
 	PasswordHash string
+	Preferences  json.RawMessage
 }
 
+// A user, with how they want pages.
 func (q *Queries) UserByID(ctx context.Context, id int32) (UserByIDRow, error) {
 	row := q.db.QueryRow(ctx, userByID, id)
 	var i UserByIDRow
@@ -52,6 +45,7 @@ func (q *Queries) UserByID(ctx context.Context, id int32) (UserByIDRow, error) {
 		&i.IsActive,
 		&i.IsSuperuser,
 		&i.PasswordHash,
+		&i.Preferences,
 	)
 	return i, err
 }

@@ -3,10 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // preferences are how a person wants lists shown.
@@ -17,16 +14,9 @@ type preferences struct {
 	PageSize int `json:"page_size,omitempty"`
 }
 
-func (p *page) loadPreferences(ctx context.Context) (prefs preferences, err error) {
-	data, err := p.Queries.PreferencesGet(ctx, p.who.UserID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return prefs, nil
-	}
-	if err != nil {
-		return prefs, fmt.Errorf("read the preferences of user %d: %w", p.who.UserID, err)
-	}
+func readPreferences(data []byte) (prefs preferences) {
 	_ = json.Unmarshal(data, &prefs) // what cannot be read is no preference
-	return prefs, nil
+	return prefs
 }
 
 func (p *page) savePreferences(ctx context.Context) error {

@@ -2,52 +2,79 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/store"
 )
 
 // proveStatus says of jobs of Proxmox how their status is known: by which complete reading of their endpoint. It says no more than is recorded, and
 // nothing to those who may not view the endpoint.
 func proveStatus(ctx context.Context, p *page, kind string, rows []object) error {
-	var asked []string
+	var asked []int64
 	for _, o := range rows {
-		if id := o.sub("endpoint").id(); id != "" && o["status"] != nil && !slices.Contains(asked, id) {
+		if id := o.sub("endpoint").number("id"); id != 0 && o["status"] != nil && !slices.Contains(asked, id) {
 			asked = append(asked, id)
 		}
 	}
-	if asked == nil || !p.may(p.Store.Set.Get(catalog.Endpoints), resource.View) {
-		return nil
+	asked, err := p.viewable(ctx, catalog.Endpoints, asked)
+	if err != nil || len(asked) == 0 {
+		return err
 	}
-	states := map[string]object{}
-	for part := range slices.Chunk(asked, max(1, p.Store.Limits.Max)) {
-		found, err := p.read(ctx, catalog.Endpoints, url.Values{"id": part, "limit": {strconv.Itoa(len(part))}}, "id", "sync_state")
-		if err != nil {
-			return err
-		}
-		for _, e := range found.list("results") {
-			states[e.id()] = e.sub("sync_state").sub(kind)
-		}
+	lists, err := p.Queries.CompleteLists(ctx, kind, asked)
+	if err != nil {
+		return fmt.Errorf("read when %d endpoints were last read completely: %w", len(asked), err)
+	}
+	of := map[int64]store.CompleteListsRow{}
+	for _, l := range lists {
+		of[l.EndpointID] = l
 	}
 	for _, o := range rows {
-		if state := states[o.sub("endpoint").id()]; state != nil {
-			o["proof"] = proofOf(o, state)
+		if l, known := of[o.sub("endpoint").number("id")]; known {
+			o["proof"] = proofOf(o, l)
 		}
 	}
 	return nil
 }
 
+// viewable are those of some objects that who looks may view. It asks the database only of those who may not view all.
+func (p *page) viewable(ctx context.Context, name string, ids []int64) ([]int64, error) {
+	scope, err := p.actor().Scope(p.Store.Set.Get(name), resource.View)
+	if err != nil {
+		return nil, nil //nolint:nilerr // who may view none is told of none
+	}
+	if scope.All || len(ids) == 0 {
+		return ids, nil
+	}
+	var out []int64
+	for part := range slices.Chunk(ids, max(1, p.Store.Limits.Max)) {
+		query := url.Values{"limit": {strconv.Itoa(len(part))}}
+		for _, id := range part {
+			query.Add("id", strconv.FormatInt(id, 10))
+		}
+		found, err := p.read(ctx, name, query, "id")
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range found.list("results") {
+			out = append(out, o.number("id"))
+		}
+	}
+	return out, nil
+}
+
 // proofOf is how the status of a job is known. The number of jobs is that of the last complete list: of the list that a job was missing from first if
 // that is the one, and of none that came between.
-func proofOf(o, state object) string {
-	read, known := parseMoment(state.text("last_seen"))
-	if !known {
+func proofOf(o object, last store.CompleteListsRow) string {
+	if last.LastSeen == nil {
 		return ""
 	}
-	list := "complete list of " + counted(state.number("object_count"), "job", "jobs")
+	read := *last.LastSeen
+	list := "complete list of " + counted(int64(last.ObjectCount), "job", "jobs")
 	switch o.choice("status") {
 	case "stale":
 		since, ok := parseMoment(o.text("stale_since"))

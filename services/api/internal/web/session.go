@@ -84,8 +84,8 @@ func (p *page) identify(ctx context.Context) error {
 	if sinceSeen(ctx, p.Sessions) > seenEvery {
 		p.Sessions.Put(ctx, seenKey, time.Now().Unix())
 	}
-	p.prefs, err = p.loadPreferences(ctx)
-	return err
+	p.prefs = readPreferences(who.Preferences)
+	return nil
 }
 
 // toLogin sends to the login page, and back here after it.

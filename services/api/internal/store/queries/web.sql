@@ -1,11 +1,11 @@
 -- name: UserByID :one
-SELECT id, username, is_active, is_superuser, password_hash FROM users WHERE id = @id;
+-- A user, with how they want pages.
+SELECT u.id, u.username, u.is_active, u.is_superuser, u.password_hash, p.data AS preferences
+FROM users u LEFT JOIN user_preferences p ON p.user_id = u.id
+WHERE u.id = @id;
 
 -- name: UserLoggedIn :exec
 UPDATE users SET last_login = now() WHERE id = @id;
-
--- name: PreferencesGet :one
-SELECT data FROM user_preferences WHERE user_id = @user_id;
 
 -- name: PreferencesPut :exec
 INSERT INTO user_preferences (user_id, data) VALUES (@user_id, @data)
