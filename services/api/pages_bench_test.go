@@ -196,7 +196,7 @@ func (l *lists) compareOverview(b *testing.B, path string) {
 	b.ReportMetric(at(served, 50)/at(bare, 50), "p50_ratio")
 }
 
-var linked = regexp.MustCompile(`(?:src|href)="(/static/[^"]+)"`)
+var linked = regexp.MustCompile(`(?:src|href)="(/static/[^"#]+)`)
 
 func (l *lists) firstVisit(b *testing.B) {
 	b.Helper()

@@ -138,7 +138,7 @@ func (a *API) assetRoute() *route {
 		if q.method == http.MethodOptions {
 			return ok(encode(described{"Schema", "", []string{file.Media}, parses})), nil
 		}
-		answer := response{body: file.Body, media: file.Media, header: map[string]string{"ETag": file.ETag, "Cache-Control": file.Keep(), "Vary": "Accept-Encoding"}}
+		answer := response{body: file.Body, media: file.Media, header: map[string]string{"ETag": file.ETag, "Cache-Control": file.Keep(""), "Vary": "Accept-Encoding"}}
 		if !file.Packed {
 			return q.unlessKnown(answer), nil
 		}

@@ -45,7 +45,7 @@ func Load(from fs.FS, directory string, own ...string) Files {
 		}
 		sum := sha256.Sum256(body)
 		name, packed := strings.CutSuffix(strings.TrimPrefix(name, directory+"/"), ".gz")
-		if !packed && len(body) > worthPacking && strings.HasPrefix(media(name), "text/") {
+		if !packed && len(body) > worthPacking && (strings.HasPrefix(media(name), "text/") || media(name) == svg) {
 			body, packed = pack(body), true
 		}
 		first, _, _ := strings.Cut(name, "/")
@@ -71,6 +71,8 @@ func pack(body []byte) []byte {
 	return b.Bytes()
 }
 
+const svg = "image/svg+xml"
+
 func media(name string) string {
 	switch path.Ext(name) {
 	case ".js": // whatever the machine's table of types says
@@ -80,7 +82,7 @@ func media(name string) string {
 	case ".png":
 		return "image/png"
 	case ".svg":
-		return "image/svg+xml"
+		return svg
 	}
 	if m := mime.TypeByExtension(path.Ext(name)); strings.HasPrefix(m, "image/") {
 		return m
@@ -114,9 +116,12 @@ func (f File) Plain() ([]byte, error) {
 	return body, nil
 }
 
-// Keep is how long clients may keep the file, as Cache-Control says it.
-func (f File) Keep() string {
-	if f.Fixed {
+// Version is a query that changes with the file, for addresses of one that is not Fixed.
+func (f File) Version() string { return "v=" + strings.Trim(f.ETag, `"`) }
+
+// Keep is how long clients may keep the file that they asked for with a query, as Cache-Control says it: for ever, if the address names what is in it.
+func (f File) Keep(query string) string {
+	if f.Fixed || query == f.Version() {
 		return "public, max-age=31536000, immutable"
 	}
 	return "no-cache"
@@ -140,7 +145,7 @@ func (f Files) Serve(w http.ResponseWriter, r *http.Request, name string) bool {
 	}
 	h.Set("Content-Type", file.Media)
 	h.Set("ETag", etag)
-	h.Set("Cache-Control", file.Keep())
+	h.Set("Cache-Control", file.Keep(r.URL.RawQuery))
 	h.Set("Vary", "Accept-Encoding")
 	h.Set("X-Content-Type-Options", "nosniff")
 	for have := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {

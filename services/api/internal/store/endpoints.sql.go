@@ -103,13 +103,14 @@ func (q *Queries) EndpointIdentityAccept(ctx context.Context, endpointID int32) 
 }
 
 const endpointZones = `-- name: EndpointZones :many
-SELECT e.id::bigint AS id, coalesce(nullif(e.time_zone, ''), s.time_zone, '')::text AS zone
+SELECT e.id::bigint AS id, e.name, coalesce(nullif(e.time_zone, ''), s.time_zone, '')::text AS zone
 FROM endpoints e LEFT JOIN endpoint_states s ON s.endpoint_id = e.id WHERE e.id = ANY($1::bigint[])
 ORDER BY e.name, e.id
 `
 
 type EndpointZonesRow struct {
 	ID   int64
+	Name string
 	Zone string
 }
 
@@ -123,7 +124,7 @@ func (q *Queries) EndpointZones(ctx context.Context, ids []int64) ([]EndpointZon
 	items := []EndpointZonesRow{}
 	for rows.Next() {
 		var i EndpointZonesRow
-		if err := rows.Scan(&i.ID, &i.Zone); err != nil {
+		if err := rows.Scan(&i.ID, &i.Name, &i.Zone); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -112,3 +112,32 @@ func (q *Queries) SessionsForget(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, sessionsForget)
 	return err
 }
+
+const storageNames = `-- name: StorageNames :many
+SELECT id::bigint AS id, name FROM storages WHERE id = ANY($1::bigint[])
+`
+
+type StorageNamesRow struct {
+	ID   int64
+	Name string
+}
+
+func (q *Queries) StorageNames(ctx context.Context, ids []int64) ([]StorageNamesRow, error) {
+	rows, err := q.db.Query(ctx, storageNames, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []StorageNamesRow{}
+	for rows.Next() {
+		var i StorageNamesRow
+		if err := rows.Scan(&i.ID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -17,7 +17,7 @@ const htmxConfig = `{"includeIndicatorStyles":false,"allowEval":false,"selfReque
 // version makes the address of a file of ours change with its content.
 func version(name string) string {
 	if f := files[name]; !f.Fixed {
-		return "?v=" + strings.Trim(f.ETag, `"`)
+		return "?" + f.Version()
 	}
 	return ""
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/proxops/proxops/services/api/internal/occurrence"
 	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/store"
 )
 
 // The timeline shows the backup runs of the next day, one lane for each target storage, in slots: what begins in the same one is one mark. However
@@ -20,7 +21,7 @@ const (
 	slotLength   = 15 * time.Minute
 	slots        = int(timelineSpan / slotLength)
 	maxLanes     = 40
-	maxGroups    = 5000
+	maxGroups    = 50_000
 	// maxRuns bounds how many runs are computed of one schedule: every minute of the day.
 	maxRuns = 24 * 60
 	// maxComputed bounds how many runs are computed of all schedules.
@@ -72,61 +73,92 @@ func (p *page) timeline(ctx context.Context, now time.Time) (*timeline, error) {
 	t := &timeline{from: from, to: from.Add(timelineSpan)}
 	r := p.Store.Set.Get("backup-routines")
 	groups, err := p.Store.Tally(ctx, r, p.actor(), url.Values{"status": {"active"}, "enabled": {"true"}}, maxGroups,
-		resource.By{Field: "storage"}, resource.By{Field: "storage.name"}, resource.By{Field: "endpoint"}, resource.By{Field: "endpoint.name"},
-		resource.By{Field: "schedule"}, resource.By{Field: "next_run"})
+		resource.By{Field: "storage"}, resource.By{Field: "endpoint"}, resource.By{Field: "schedule"}, resource.By{Field: "next_run"})
 	if err != nil {
 		return nil, err
 	}
 	t.unread = len(groups) == maxGroups
-	zones, err := p.zonesOf(ctx, groups)
+	endpoints, err := p.endpointsOf(ctx, groups)
 	if err != nil {
 		return nil, err
 	}
 	type shared struct{ schedule, next, zone string }
-	lanes, known := map[string]*lane{}, map[shared]occurrence.Coming{}
+	lanes, known := map[string]*lane{}, map[shared]*runsOfDay{}
 	spent, clocks := 0, occurrence.NewClocks(now)
 	for _, g := range groups {
-		storage, endpoint, schedule, next := g.Values[0], g.Values[2], g.Values[4], g.Values[5]
-		key := shared{schedule, next, zones[endpoint]}
-		coming, computed := known[key]
-		if !computed {
+		storage, endpoint, schedule, next := g.Values[0], g.Values[1], g.Values[2], g.Values[3]
+		key := shared{schedule, next, endpoints[endpoint].Zone}
+		runs := known[key]
+		if runs == nil {
 			if spent > maxComputed {
 				t.unread = true
 				continue
 			}
 			own, _ := parseMoment(next)
-			coming = clocks.Until(schedule, key.zone, own, t.to, maxRuns)
-			known[key] = coming
+			coming := clocks.Until(schedule, key.zone, own, t.to, maxRuns)
+			runs = slotted(coming, from)
+			known[key] = runs
 			spent += len(coming.Runs) + computing
 		}
-		if coming.Reason != "" {
+		if runs.unplaced {
 			t.unplaced += g.Count
 		}
-		if len(coming.Runs) == 0 {
+		if len(runs.slots) == 0 {
 			continue
 		}
-		t.assumed = t.assumed || coming.Assumed
+		t.assumed = t.assumed || runs.assumed
 		l := lanes[storage]
 		if l == nil {
-			l = &lane{storage: storage, name: g.Values[1], endpoint: g.Values[3]}
+			l = &lane{storage: storage, endpoint: endpoints[endpoint].Name}
 			lanes[storage] = l
 			t.lanes = append(t.lanes, l)
 		}
 		l.routines += g.Count
-		for _, at := range coming.Runs {
-			l.add(int(at.Sub(from)/slotLength), at.UTC(), g.Count, schedule, endpoint)
-			t.runs += g.Count
+		for _, s := range runs.slots {
+			l.add(s.slot, s.first, s.runs*g.Count, schedule, endpoint)
+			t.runs += s.runs * g.Count
 		}
 	}
 	t.arrange()
-	return t, nil
+	return t, p.nameLanes(ctx, t.lanes)
 }
 
-// zonesOf returns the time zones of the endpoints of groups, by id. Whoever may see a routine may know when it runs, if not all of its endpoint.
-func (p *page) zonesOf(ctx context.Context, groups []resource.Group) (map[string]string, error) {
+// runsOfDay are the runs of one routine in the time of the picture.
+type runsOfDay struct {
+	slots             []slotRuns
+	assumed, unplaced bool
+}
+
+type slotRuns struct {
+	slot, runs int
+	first      time.Time
+}
+
+func slotted(c occurrence.Coming, from time.Time) *runsOfDay {
+	out := &runsOfDay{assumed: c.Assumed, unplaced: c.Reason != ""}
+	for _, at := range c.Runs {
+		slot := int(at.Sub(from) / slotLength)
+		if n := len(out.slots); n > 0 && out.slots[n-1].slot == slot {
+			out.slots[n-1].runs++
+			continue
+		}
+		if slot >= 0 && slot < slots {
+			out.slots = append(out.slots, slotRuns{slot: slot, runs: 1, first: at.UTC()})
+		}
+	}
+	return out
+}
+
+// endpointsOf returns the names and the time zones of the endpoints of groups, by id. Whoever may see a routine may know where and when it runs, if not
+// all of its endpoint.
+func (p *page) endpointsOf(ctx context.Context, groups []resource.Group) (map[string]store.EndpointZonesRow, error) {
+	found := map[string]store.EndpointZonesRow{}
 	var ids []int64
 	for _, g := range groups {
-		if id, err := strconv.ParseInt(g.Values[2], 10, 64); err == nil && !slices.Contains(ids, id) {
+		text := g.Values[1]
+		id, err := strconv.ParseInt(text, 10, 64)
+		if _, asked := found[text]; err == nil && !asked {
+			found[text] = store.EndpointZonesRow{}
 			ids = append(ids, id)
 		}
 	}
@@ -134,17 +166,35 @@ func (p *page) zonesOf(ctx context.Context, groups []resource.Group) (map[string
 	if err != nil {
 		return nil, fmt.Errorf("read the time zones of endpoints: %w", err)
 	}
-	zones := make(map[string]string, len(rows))
 	for _, row := range rows {
-		zones[strconv.FormatInt(row.ID, 10)] = row.Zone
+		found[strconv.FormatInt(row.ID, 10)] = row
 	}
-	return zones, nil
+	return found, nil
+}
+
+// nameLanes reads what the storages of lanes are called.
+func (p *page) nameLanes(ctx context.Context, lanes []*lane) error {
+	var ids []int64
+	for _, l := range lanes {
+		if id, err := strconv.ParseInt(l.storage, 10, 64); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	rows, err := p.Queries.StorageNames(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("read the names of %d storages: %w", len(ids), err)
+	}
+	names := make(map[string]string, len(rows))
+	for _, row := range rows {
+		names[strconv.FormatInt(row.ID, 10)] = row.Name
+	}
+	for _, l := range lanes {
+		l.name = names[l.storage]
+	}
+	return nil
 }
 
 func (l *lane) add(slot int, at time.Time, count int, schedule, endpoint string) {
-	if slot < 0 || slot >= slots {
-		return
-	}
 	m := l.slots[slot]
 	if m == nil {
 		m = &mark{slot: slot, at: at}
@@ -170,7 +220,7 @@ func named(all []string, name string) []string {
 // arrange puts lanes with the most runs first, and forgets those that are too many for a picture.
 func (t *timeline) arrange() {
 	slices.SortFunc(t.lanes, func(a, b *lane) int {
-		return cmp.Or(cmp.Compare(b.runs, a.runs), cmp.Compare(a.name, b.name), cmp.Compare(a.storage, b.storage))
+		return cmp.Or(cmp.Compare(b.runs, a.runs), cmp.Compare(a.endpoint, b.endpoint), cmp.Compare(a.storage, b.storage))
 	})
 	for _, l := range t.lanes {
 		slices.SortFunc(l.marks, func(a, b *mark) int { return cmp.Compare(a.slot, b.slot) })

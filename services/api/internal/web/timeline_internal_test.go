@@ -2,8 +2,11 @@ package web
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/proxops/proxops/services/api/internal/occurrence"
 )
 
 func TestALaneCountsWhatBeginsTogether(t *testing.T) {
@@ -11,7 +14,6 @@ func TestALaneCountsWhatBeginsTogether(t *testing.T) {
 	at := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
 	l.add(1, at.Add(20*time.Minute), 2, "12:20", "1")
 	l.add(1, at.Add(16*time.Minute), 1, "12:16", "2")
-	l.add(slots, at.Add(25*time.Hour), 1, "13:00", "2")
 	if len(l.marks) != 1 || l.runs != 3 || !l.marks[0].at.Equal(at.Add(16*time.Minute)) {
 		t.Errorf("%d marks, %d runs, %v", len(l.marks), l.runs, l.marks[0].at)
 	}
@@ -24,5 +26,18 @@ func TestALaneCountsWhatBeginsTogether(t *testing.T) {
 	}
 	if got, want := l.link(l.marks[1]), "/plugins/proxbox/backup-routines/?enabled=true&endpoint_id=1&status=active&storage_id=5"; got != want {
 		t.Errorf("a link with too many schedules is %s", got)
+	}
+}
+
+func TestTheRunsOfADayAreSlotted(t *testing.T) {
+	from := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
+	var runs []time.Time
+	for _, minutes := range []int{3, 7, 15, 24*60 - 1, 24 * 60} {
+		runs = append(runs, from.Add(time.Duration(minutes)*time.Minute))
+	}
+	got := slotted(occurrence.Coming{Runs: runs, Reason: "It ends."}, from)
+	want := []slotRuns{{0, 2, runs[0]}, {1, 1, runs[2]}, {slots - 1, 1, runs[3]}}
+	if !slices.Equal(got.slots, want) || !got.unplaced || got.assumed {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -35,6 +35,6 @@ WHERE r.endpoint_id = @endpoint_id::integer AND r.status = 'active';
 
 -- name: EndpointZones :many
 -- The zones in which clusters read their schedules: as set by hand, else as the cluster told it, else ''. In the order of their endpoints' names.
-SELECT e.id::bigint AS id, coalesce(nullif(e.time_zone, ''), s.time_zone, '')::text AS zone
+SELECT e.id::bigint AS id, e.name, coalesce(nullif(e.time_zone, ''), s.time_zone, '')::text AS zone
 FROM endpoints e LEFT JOIN endpoint_states s ON s.endpoint_id = e.id WHERE e.id = ANY(@ids::bigint[])
 ORDER BY e.name, e.id;

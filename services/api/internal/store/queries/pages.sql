@@ -9,6 +9,9 @@ FROM jobs j LEFT JOIN job_parts p ON p.job_id = j.id
 WHERE j.id = ANY(@ids::integer[])
 GROUP BY j.id;
 
+-- name: StorageNames :many
+SELECT id::bigint AS id, name FROM storages WHERE id = ANY(@ids::bigint[]);
+
 -- name: CompleteLists :many
 -- When the jobs of a kind were last read completely of each endpoint, and how many there were.
 SELECT endpoint_id::bigint AS endpoint_id, last_seen, object_count FROM sync_states WHERE kind = @kind AND endpoint_id = ANY(@endpoint_ids::bigint[]);
