@@ -240,6 +240,23 @@ func TestOnlyJobsThatMayBeViewedRun(t *testing.T) {
 	}
 }
 
+func TestAPlanHasRoomForTensOfThousandsOfJobs(t *testing.T) {
+	w := newWorld(t, "2026-06-01")
+	w.exec("INSERT INTO backup_routines (endpoint_id, job_id, schedule) SELECT 4, 'j' || n, 'daily' FROM generate_series(1, 50000) n")
+	p := w.find(all, w.query("2026-06-02", "2026-06-04"))
+	if n := p.Count(); p.Truncated || n != 100_000 || len(p.Slots) != 2 {
+		t.Errorf("%d entries in %d slots, truncated %v", n, len(p.Slots), p.Truncated)
+	}
+	first, across, last := w.entries(p, 0, 1)[0], w.entries(p, 49_999, 2), w.entries(p, 99_999, 5)
+	if first.Display != "j1 (daily)" || across[0].ID != 50_000 || across[1].ID != 1 || len(last) != 1 || last[0].ID != 50_000 {
+		t.Errorf("entries are %s, %d %d, %d", first.Display, across[0].ID, across[1].ID, len(last))
+	}
+	w.exec("DELETE FROM backup_routines WHERE id <= 3")
+	if left := w.entries(p, 0, 5); len(left) != 2 || left[0].ID != 4 {
+		t.Errorf("%d entries of jobs that are there", len(left))
+	}
+}
+
 func TestThousandsOfJobsAreBoundedAndSaySo(t *testing.T) {
 	w := newWorld(t, "2026-06-01")
 	w.exec("INSERT INTO backup_routines (endpoint_id, job_id, schedule) SELECT 4, 'j' || n, '*:' || n % 60 FROM generate_series(1, 5000) n")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/proxops/proxops/services/api/internal/occurrence"
@@ -220,16 +221,16 @@ func (m calendarMark) when(zone *time.Location) string {
 
 // hint says everything about a mark.
 func (c *almanac) hint(m calendarMark) string {
-	text := m.when(c.zone)
+	lines := []string{m.when(c.zone)}
 	for _, ref := range m.first(maxShown) {
 		if j := c.jobs[ref]; j != nil {
-			text += "\n" + visible(j.Display)
+			lines = append(lines, visible(j.Display))
 		}
 	}
 	if m.jobs > maxShown {
-		text += fmt.Sprintf("\nand %s more", grouped(int64(m.jobs-maxShown)))
+		lines = append(lines, "and "+grouped(int64(m.jobs-maxShown))+" more")
 	}
-	return text
+	return strings.Join(lines, "\n")
 }
 
 // link is where a mark leads: to its job, or to the agenda of its day.
