@@ -332,8 +332,21 @@ func twoDigits(n int) string {
 
 // compact is a number that fits into a narrow column.
 func compact(n int) string {
-	if n >= 10_000 {
+	switch {
+	case n >= 10_000_000:
+		return strconv.Itoa(n/1_000_000) + "M"
+	case n >= 1_000_000:
+		return strconv.FormatFloat(float64(n/100_000)/10, 'f', 1, 64) + "M"
+	case n >= 10_000:
 		return strconv.Itoa(n/1000) + "k"
 	}
 	return strconv.Itoa(n)
+}
+
+// brief is a number in full where that is not too long.
+func brief(n int) string {
+	if n >= 100_000 {
+		return compact(n)
+	}
+	return grouped(int64(n))
 }
