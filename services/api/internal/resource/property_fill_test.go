@@ -69,7 +69,7 @@ func (g *generator) fill(t *testing.T, pool *pgxpool.Pool) {
 		return []any{i, g.word(), i, g.maybe(id(6)), g.one([]string{"cluster", "standalone"})}
 	})
 	insert(12, "nodes", "id, endpoint_id, proxmox_cluster_id, name, node_id, online, max_memory", func(i int) []any {
-		return []any{i, 1 + i%5, g.maybe(id(4)), g.word() + strconv.Itoa(i), g.maybe(g.IntN(4)), g.IntN(2) == 0, g.maybe(int64(g.IntN(3)) << 35)}
+		return []any{i, 1 + i%5, g.maybe(id(4)), g.word() + "-" + strconv.Itoa(i), g.maybe(g.IntN(4)), g.IntN(2) == 0, g.maybe(int64(g.IntN(3)) << 35)}
 	})
 	insert(10, "storages", "id, cluster_id, name, storage_type, shared", func(i int) []any {
 		return []any{i, 1 + i%6, g.word() + strconv.Itoa(i), g.one([]string{"", "nfs", "pbs"}), g.IntN(2) == 0}
