@@ -18,8 +18,8 @@ type kind struct {
 	name     string
 	resource string
 	next     string            // the field of the next run that clusters tell, "" if they tell none
-	on       string            // the field that says whether a job runs, and its value then
-	onValue  string            //
+	on       string            // the field that says whether a job runs
+	onValue  string            // what it is then
 	fields   []string          // what Describe shows, beside the brief form
 	aliases  map[string]string // names of filters of the other kind, with those of this one
 	opposite map[string]string // the same, of filters that say the opposite
@@ -44,7 +44,7 @@ type gathered struct {
 	zone string // the name of that of the cluster, "" if it is not known
 }
 
-// read reads the groups of jobs that a query is about, those of the same kind and endpoint together; more says that there are others.
+// read reads the groups of jobs that a query is about, in the order in which plans show their jobs; more says that there are others.
 func read(ctx context.Context, s *resource.Store, actor resource.Actor, q Query) (groups []gathered, more bool, err error) {
 	known, err := knownFilters(ctx, s, q.Filters)
 	if err != nil {
