@@ -46,12 +46,12 @@ func (a answer) column(t *testing.T, key string) (out []string) {
 }
 
 // trips counts round trips to the database: a batch is one.
-type trips struct{ counter }
+type trips struct{ pgtest.Counter }
 
 func (c *trips) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
 
 func (c *trips) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	c.n.Add(1)
+	c.Sent.Add(1)
 	return ctx
 }
 
@@ -199,13 +199,13 @@ func TestManyCostAFixedNumberOfRoundTrips(t *testing.T) {
 			return object{"endpoint": i%5 + 1, "replication_id": fmt.Sprint(i, "-0"), "guest": i, "virtual_machine": 1, "target": "b", "jobnum": 0}
 		},
 	} {
-		cost := func(from, n int) (create, update, remove int32) {
+		cost := func(from, n int) (create, update, remove int64) {
 			items := make([]object, n)
 			for i := range items {
 				items[i] = item(from + i)
 			}
-			ask := func(method string) int32 {
-				before := c.n.Load()
+			ask := func(method string) int64 {
+				before := c.Sent.Load()
 				a := s.ask(method, list, items)
 				if a.status >= 300 {
 					t.Fatalf("%s %s: %d %.300s", method, list, a.status, a.body)
@@ -215,7 +215,7 @@ func TestManyCostAFixedNumberOfRoundTrips(t *testing.T) {
 						items[i] = object{"id": o["id"], "comment": fmt.Sprint("x", i), "status": "stale"}
 					}
 				}
-				return c.n.Load() - before
+				return c.Sent.Load() - before
 			}
 			return ask("POST"), ask("PATCH"), ask("DELETE")
 		}
