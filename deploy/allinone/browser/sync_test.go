@@ -2,6 +2,8 @@ package browser
 
 import (
 	"fmt"
+	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,4 +99,57 @@ func TestReplicationsAreScheduledHourly(t *testing.T) {
 			t.Fatalf("the job of the schedule is not completed: %q", b.texts("[data-row]"))
 		}
 	}
+}
+
+// Somebody cancels a job that waits for a cluster which does not answer: they are asked first, and can do it all by keyboard.
+func TestACancelledJobAsksFirst(t *testing.T) {
+	t.Parallel()
+	p := newProduct(t, pvesim.FleetConfig{Clusters: 1, Jobs: 1}, 0)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	endpoint := p.call(t, http.MethodPost, "/api/plugins/proxbox/endpoints/proxmox/", map[string]any{
+		"name": "silent", "ip_address": "127.0.0.1", "port": silent.Addr().(*net.TCPAddr).Port, "username": "proxops@pve", "token_name": "reader", "token_value": "x", "poll_interval": 0,
+	})
+	job := p.call(t, http.MethodPost, "/api/plugins/proxbox/sync/", map[string]any{"endpoints": []any{endpoint["id"]}})
+	page := fmt.Sprintf("/core/jobs/%v/", job["id"])
+	b := p.login(t)
+	b.open(page)
+	focus := func(what, selector string) {
+		t.Helper()
+		b.until(what, `document.activeElement.matches(`+quoted(selector)+`)`)
+	}
+	ask := func() {
+		t.Helper()
+		b.eval(`document.querySelector("a[data-ask]").focus()`, nil)
+		b.press("\r")
+		b.until("the question", `document.querySelector("dialog.ask[open]")`)
+		focus("the harmless answer to have the focus", "dialog.ask [data-close]")
+	}
+	ask()
+	b.accessible(axe(t), "the question")
+	b.press(escape)
+	b.until("no question", `!document.querySelector("dialog.ask")`)
+	focus("the focus to be back", "a[data-ask]")
+	ask()
+	b.press("\r")
+	b.until("no question", `!document.querySelector("dialog.ask")`)
+	if status := p.call(t, http.MethodGet, "/api"+page, nil)["status"].(map[string]any)["value"]; status != "pending" && status != "running" {
+		t.Fatalf("the job is %v before anybody said so", status)
+	}
+	ask()
+	for range 5 {
+		var at bool
+		if b.eval(`document.activeElement.matches("dialog.ask [type=submit]")`, &at); at {
+			break
+		}
+		b.press("\t")
+	}
+	b.leave("the answer", func() { b.press("\r") })
+	if at := b.address(); at != page {
+		t.Errorf("after the answer one is at %s", at)
+	}
+	b.until("the job to be cancelled", `document.getElementById("job").innerText.includes("cancelled by admin") && !document.querySelector("a[data-ask]")`)
 }

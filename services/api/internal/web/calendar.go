@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/gin-gonic/gin"
 
 	"github.com/proxops/proxops/services/api/internal/occurrence"
@@ -72,7 +73,30 @@ func (w *Web) calendar(ctx context.Context, p *page) (answer, error) {
 		return answer{}, err
 	}
 	c.filters, c.active = p.calendarFilters(c)
+	if p.part() == calendarPart {
+		return answer{body: templ.Join(calendarRuns(p, c), calendarCount(c)), bare: true}, nil
+	}
 	return answer{title: c.title() + " – Calendar", body: calendarPage(p, c)}, nil
+}
+
+// calendarPart is the part of the page that follows what becomes of the jobs.
+const calendarPart = "calendar"
+
+// follows says when the runs are out of date: after events of jobs that may be among them. Days go by, too.
+func (c *almanac) follows() templ.Attributes {
+	f := follow{at: c.with("offset", offsetText(c.offset)), events: []string{routineEvents, replicationEvents}, pause: 10 * time.Second, every: 15 * time.Minute}
+	switch c.kind() {
+	case occurrence.Routine:
+		f.events = []string{routineEvents}
+	case occurrence.Replication:
+		f.events = []string{replicationEvents}
+	}
+	filters := c.filtering()
+	f.endpoints = filters["endpoint_id"]
+	if len(f.events) == 1 { // the ids of both kinds of jobs are not the same
+		f.objects = filters["id"]
+	}
+	return f.live()
 }
 
 // readCalendar reads the address. What cannot be is as if it was not said, but for filters.

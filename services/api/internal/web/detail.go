@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -33,9 +34,13 @@ type sheet struct {
 
 // panels are further parts of the page of an object, by resource.
 var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
-	catalog.Endpoints: endpointPanels,
 	"backup-routines": comingPanel(occurrence.Routine),
 	"replications":    comingPanel(occurrence.Replication),
+}
+
+// pieces are parts of the page of an object that are read by themselves when a script asks for one, by resource and id.
+var pieces = map[string]map[string]func(ctx context.Context, p *page, s *sheet) (templ.Component, error){
+	catalog.Endpoints: endpointPieces,
 }
 
 // leads are parts that come before all others, by resource.
@@ -68,6 +73,20 @@ func (p *page) sheet(r *resource.Resource, o object, current string) *sheet {
 	return s
 }
 
+// objectPart is the part of the page of an object that follows what becomes of it.
+const objectPart = "object"
+
+// follows says when the page is out of date: after events of the object, or of the jobs that a schedule begins. Other objects have no events.
+func (s *sheet) follows() templ.Attributes {
+	switch {
+	case s.r.Name == catalog.SyncSchedules:
+		return follow{at: s.base(), events: []string{syncEvents}, pause: 5 * time.Second}.live()
+	case s.r.Job != nil:
+		return follow{at: s.base(), events: []string{s.view.events}, objects: []string{s.o.id()}}.live()
+	}
+	return nil
+}
+
 // base is the address of the object's page.
 func (s *sheet) base() string { return pathOf(s.r) + s.o.id() + "/" }
 
@@ -82,12 +101,16 @@ func (w *Web) detail(r *resource.Resource) handler {
 		if err != nil {
 			return answer{}, err
 		}
+		s := p.sheet(r, o, "")
+		if read := pieces[r.Name][p.part()]; read != nil {
+			piece, err := read(ctx, p, s)
+			return answer{body: piece, bare: true}, err
+		}
 		if more := enrich[r.Name]; more != nil {
 			if err := more(ctx, p, []object{o}); err != nil {
 				return answer{}, err
 			}
 		}
-		s := p.sheet(r, o, "")
 		if s.custom, err = w.Store.CustomFields(ctx, r); err != nil {
 			return answer{}, fmt.Errorf("read custom fields for a page: %w", err)
 		}
@@ -108,6 +131,9 @@ func (w *Web) detail(r *resource.Resource) handler {
 				return answer{}, err
 			}
 			more = append(more, refers...)
+		}
+		if p.part() == objectPart {
+			return answer{body: objectParts(p, s, lead, more), bare: true}, nil
 		}
 		return answer{title: s.o.name(), body: detailPage(p, s, lead, more)}, nil
 	}

@@ -138,9 +138,49 @@ func (w *Web) acceptIdentity(ctx context.Context, p *page) (answer, error) {
 	return answer{to: pathOf(r) + strconv.FormatInt(id, 10) + "/"}, nil
 }
 
-// endpointLeads are what the page of an endpoint begins with: how reading it goes.
-func endpointLeads(_ context.Context, p *page, s *sheet) ([]templ.Component, error) {
-	return []templ.Component{otherCluster(p, s), syncStateCard(p, s)}, nil
+// The parts of the page of an endpoint that follow what happens, by the ids of their elements.
+const (
+	syncStatePart  = "sync-state"
+	discoveredPart = "discovered"
+	historyPart    = "history"
+)
+
+// endpointPieces read these parts.
+var endpointPieces = map[string]func(ctx context.Context, p *page, s *sheet) (templ.Component, error){
+	syncStatePart:  syncStatePiece,
+	discoveredPart: discoveredPiece,
+	historyPart:    historyPiece,
+}
+
+// endpointLeads are what the page of an endpoint begins with: how reading it goes, what was found there, and its last sync jobs.
+func endpointLeads(ctx context.Context, p *page, s *sheet) ([]templ.Component, error) {
+	state, err := syncStatePiece(ctx, p, s)
+	if err != nil {
+		return nil, err
+	}
+	found, err := discoveredPiece(ctx, p, s)
+	if err != nil {
+		return nil, err
+	}
+	out := []templ.Component{state, probePlace(), found}
+	if p.sees(catalog.Jobs) {
+		history, err := historyPiece(ctx, p, s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, history)
+	}
+	return out, nil
+}
+
+// syncStatePiece is how reading an endpoint goes. Readings that change nothing have no event, and the data ages.
+func syncStatePiece(_ context.Context, p *page, s *sheet) (templ.Component, error) {
+	return syncStateCard(s, s.followEndpoint(5*time.Second, 30*time.Second, routineEvents, replicationEvents, syncEvents)), nil
+}
+
+// followEndpoint is a part of the page of an endpoint that follows its events. Sync jobs of several endpoints have events of the endpoint zero.
+func (s *sheet) followEndpoint(pause, every time.Duration, events ...string) templ.Attributes {
+	return follow{at: s.base(), events: events, endpoints: []string{s.o.id(), "0"}, pause: pause, every: every}.live()
 }
 
 // discovered is what was found behind an endpoint.
@@ -149,8 +189,8 @@ type discovered struct {
 	count     int
 }
 
-// endpointPanels are which cluster an endpoint is, what was found there, and its last sync jobs.
-func endpointPanels(ctx context.Context, p *page, s *sheet) ([]templ.Component, error) {
+// discoveredPiece is which cluster an endpoint is, and what was found there.
+func discoveredPiece(ctx context.Context, p *page, s *sheet) (templ.Component, error) {
 	id := s.o.id()
 	var cluster object
 	var found []discovered
@@ -170,7 +210,7 @@ func endpointPanels(ctx context.Context, p *page, s *sheet) ([]templ.Component, 
 	if err := count("replications", of); err != nil {
 		return nil, err
 	}
-	if p.may(p.Store.Set.Get("proxmox-clusters"), resource.View) {
+	if p.sees("proxmox-clusters") {
 		list, err := p.read(ctx, "proxmox-clusters", of, "id", "url", "display", "name", "mode", "version", "cluster")
 		if err != nil {
 			return nil, err
@@ -189,20 +229,21 @@ func endpointPanels(ctx context.Context, p *page, s *sheet) ([]templ.Component, 
 			}
 		}
 	}
-	out := []templ.Component{clusterCard(p, s, cluster, found)}
-	if p.may(p.Store.Set.Get(catalog.Jobs), resource.View) {
-		query := url.Values{"proxmox_endpoint_id": {id}, "limit": {"10"}, "status__n": {"scheduled"}}
-		jobs, err := p.read(ctx, catalog.Jobs, query, "id", "name", "status", "created", "started", "completed", "user", "error")
-		if err != nil {
-			return nil, err
-		}
-		rows := jobs.list("results")
-		if err := summariseJobs(ctx, p, rows); err != nil {
-			return nil, err
-		}
-		out = append(out, historyCard(p, s, rows, int(jobs.number("count"))))
+	return clusterCard(p, s, cluster, found, s.followEndpoint(15*time.Second, 5*time.Minute, routineEvents, replicationEvents)), nil
+}
+
+// historyPiece is the last sync jobs that read an endpoint.
+func historyPiece(ctx context.Context, p *page, s *sheet) (templ.Component, error) {
+	query := url.Values{"proxmox_endpoint_id": {s.o.id()}, "limit": {"10"}, "status__n": {"scheduled"}}
+	jobs, err := p.read(ctx, catalog.Jobs, query, "id", "name", "status", "created", "started", "completed", "user", "error")
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	rows := jobs.list("results")
+	if err := summariseJobs(ctx, p, rows); err != nil {
+		return nil, err
+	}
+	return historyCard(p, s, rows, int(jobs.number("count")), s.followEndpoint(2*time.Second, 2*time.Minute, syncEvents)), nil
 }
 
 // grantOf is the command that grants what reading an endpoint lacks, "" if it lacks nothing that a role grants.

@@ -1,6 +1,13 @@
 package web
 
-import "github.com/gin-gonic/gin"
+import (
+	"maps"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/proxops/proxops/services/api/internal/resource"
+)
 
 // Routes are all pages.
 func (w *Web) Routes() gin.RoutesInfo {
@@ -11,3 +18,9 @@ func (w *Web) Routes() gin.RoutesInfo {
 
 // PathOf is where the pages of a resource are.
 var PathOf = pathOf
+
+// DashboardParts are the ids of the parts of the dashboard, and PiecesOf those of the page of an object.
+func DashboardParts() []string { return slices.Sorted(maps.Keys(dashboardCards)) }
+
+// PiecesOf are the ids of the parts of the page of an object.
+func PiecesOf(r *resource.Resource) []string { return slices.Sorted(maps.Keys(pieces[r.Name])) }

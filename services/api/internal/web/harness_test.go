@@ -81,7 +81,12 @@ var peppers = auth.Peppers{1: seal.Secret(strings.Repeat("pepper", 8))}
 // serve starts a server, and returns its superuser, who is logged in.
 func serve(t *testing.T) *person {
 	t.Helper()
-	s := &server{t: t, pool: pgtest.New(t), log: &bytes.Buffer{}}
+	return serveOn(t, pgtest.New(t))
+}
+
+func serveOn(t *testing.T, pool *pgxpool.Pool) *person {
+	t.Helper()
+	s := &server{t: t, pool: pool, log: &bytes.Buffer{}}
 	site, err := seal.LoadOrCreate(t.TempDir() + "/site.key")
 	if err != nil {
 		t.Fatal(err)
@@ -192,6 +197,12 @@ type page struct {
 func (p *person) get(path string, headers ...string) page {
 	p.t.Helper()
 	return p.send("GET", path, nil, headers...)
+}
+
+// piece asks for a part of a page, as scripts do.
+func (p *person) piece(path, part string) page {
+	p.t.Helper()
+	return p.get(path, "HX-Request", "true", "HX-Target", part)
 }
 
 // post sends a form.

@@ -3,12 +3,14 @@ package web
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/gin-gonic/gin"
 
 	"github.com/proxops/proxops/libs/fault"
@@ -22,6 +24,7 @@ func (w *Web) syncRoutes(e *gin.Engine) {
 	base := func(name string) string { return pathOf(w.Store.Set.Get(name)) }
 	jobs, schedules := base(catalog.Jobs), base(catalog.SyncSchedules)
 	e.POST(syncNowPath, w.page(w.syncNow))
+	e.GET(jobs+":id/cancel/", w.page(w.cancelJob))
 	e.POST(jobs+":id/cancel/", w.page(w.cancelJob))
 	e.GET(schedules+"preview/", w.page(w.previewSchedule))
 	e.POST(schedules+":id/run/", w.page(w.runSchedule))
@@ -60,9 +63,7 @@ func (w *Web) job(r *resource.Resource) handler {
 			return answer{}, err
 		}
 		j := &jobSheet{view: viewOf(r), o: o, data: o.sub("data"), results: o.sub("data").list("results"), mayStart: p.allowed(r, resource.Add)}
-		status := o.choice("status")
-		j.planned = status == "scheduled"
-		j.open = j.planned || status == "pending" || status == "running"
+		j.planned, j.open = prospects(o)
 		for _, part := range j.results {
 			if !slices.Contains([]string{"pending", "running"}, part.text("status")) {
 				j.done++
@@ -78,9 +79,15 @@ func (w *Web) job(r *resource.Resource) handler {
 		if j.schedule, err = p.visibleOne(ctx, catalog.SyncSchedules, o.text("schedule")); err != nil {
 			return answer{}, err
 		}
+		if p.part() == wholeJob {
+			return answer{body: jobPage(p, j), bare: true}, nil
+		}
 		return answer{title: o.name(), body: jobPage(p, j)}, nil
 	}
 }
+
+// wholeJob is all of the page of a job, which is asked for again when the job begins, and when it has ended.
+const wholeJob = "job"
 
 // visibleOne is the object of a list with this id, nil if who looks may not see it, or if there is none.
 func (p *page) visibleOne(ctx context.Context, name, id string, fields ...string) (object, error) {
@@ -94,7 +101,14 @@ func (p *page) visibleOne(ctx context.Context, name, id string, fields ...string
 	return found.list("results")[0], nil
 }
 
-// cancelJob ends a job, as the API does.
+// prospects says of a job whether it stands for the next run of a schedule, and whether it will change.
+func prospects(job object) (planned, open bool) {
+	status := job.choice("status")
+	planned = status == "scheduled"
+	return planned, planned || status == "pending" || status == "running"
+}
+
+// cancelJob asks whether a job is to be ended, and ends it, as the API does.
 func (w *Web) cancelJob(ctx context.Context, p *page) (answer, error) {
 	id, err := p.objectID()
 	if err != nil {
@@ -104,10 +118,30 @@ func (w *Web) cancelJob(ctx context.Context, p *page) (answer, error) {
 	if err := w.Store.Admit(ctx, jobs, p.actor(), resource.Delete, id); err != nil {
 		return answer{}, err
 	}
+	if p.http.Method != http.MethodPost {
+		o, err := p.get(ctx, jobs)
+		if err != nil {
+			return answer{}, err
+		}
+		j := &jobSheet{view: viewOf(jobs), o: o}
+		j.planned, j.open = prospects(o)
+		if p.part() == askPart {
+			return answer{body: templ.Join(askHead(j.question()), cancelForm(p, j)), bare: true}, nil
+		}
+		return answer{title: j.question(), body: cancelPage(p, j)}, nil
+	}
 	if _, _, err := w.Syncs.Cancel(ctx, id, p.who.Username); err != nil {
 		return answer{}, err
 	}
 	return answer{to: fmt.Sprintf("%s%d/", pathOf(jobs), id)}, nil
+}
+
+// question is what cancelling a job asks.
+func (j *jobSheet) question() string {
+	if j.planned {
+		return "Leave this run out?"
+	}
+	return "Cancel " + j.o.name() + "?"
 }
 
 // summariseJobs says of jobs how long they took, what they read, and what came of it.

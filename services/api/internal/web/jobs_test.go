@@ -135,9 +135,10 @@ func TestWhoMayDeleteJobsCancelsThem(t *testing.T) {
 	e := admin.endpoint("prod")
 	id := admin.start(map[string]any{"endpoints": []int{e}})
 	watcher := admin.limited("watcher", permission{types: []string{"core.job"}, actions: []string{"view"}})
-	if g := watcher.get(at(jobsPath, id)).want(t, 200); g.has(tag("button"), saying("Cancel")) || g.has(tag("form"), with("action", syncPath)) {
+	if g := watcher.get(at(jobsPath, id)).want(t, 200); g.has(tag("a"), saying("Cancel")) || g.has(tag("form"), with("action", syncPath)) {
 		t.Error("who may only look is offered to cancel or to start")
 	}
+	watcher.get(at(jobsPath, id, "cancel/")).want(t, 403)
 	watcher.post(at(jobsPath, id, "cancel/"), nil).want(t, 403)
 	stranger := admin.limited("stranger", permission{types: []string{"extras.tag"}, actions: []string{"view"}})
 	stranger.get(jobsPath).want(t, 403)
@@ -146,8 +147,19 @@ func TestWhoMayDeleteJobsCancelsThem(t *testing.T) {
 		t.Fatal("it was cancelled")
 	}
 	operator := admin.limited("operator", permission{types: []string{"core.job"}, actions: []string{"view", "delete"}})
-	form := operator.get(at(jobsPath, id)).one(t, tag("form"), with("action", at(jobsPath, id, "cancel/")))
-	to, _ := attr(form, "action")
+	to, _ := attr(operator.get(at(jobsPath, id)).one(t, tag("a"), saying("Cancel")), "href")
+	asks := operator.get(to).want(t, 200)
+	if !strings.Contains(asks.text(), "Cancel Sync all of prod? Sync all of prod ends as failed.") || !slices.Contains(asks.links(), at(jobsPath, id)) {
+		t.Errorf("it asks %s", asks.text())
+	}
+	asks.one(t, tag("form"), with("action", to))
+	dialog := operator.piece(to, "ask").want(t, 200)
+	if textOf(dialog.one(t, with("id", "ask-title"))) != "Cancel Sync all of prod?" || !dialog.has(tag("form"), with("action", to)) || dialog.has(role("navigation")) {
+		t.Errorf("the dialog is\n%s", dialog.body)
+	}
+	if n := admin.number("SELECT count(*) FROM jobs WHERE status = 'pending'"); n != 1 {
+		t.Fatal("the question cancelled it")
+	}
 	operator.post(to, nil).goes(t, at(jobsPath, id))
 	g := operator.get(at(jobsPath, id)).want(t, 200)
 	for _, want := range []string{"Failed", "cancelled by operator", "Cancelled"} {
@@ -155,8 +167,11 @@ func TestWhoMayDeleteJobsCancelsThem(t *testing.T) {
 			t.Errorf("the page lacks %q:\n%s", want, g.text())
 		}
 	}
-	if g.has(tag("button"), saying("Cancel")) {
+	if g.has(tag("a"), saying("Cancel")) {
 		t.Error("what ended can be cancelled")
+	}
+	if late := operator.get(to).want(t, 200); !strings.Contains(late.text(), "There is nothing to cancel.") || late.has(tag("button"), saying("Cancel the job")) {
+		t.Errorf("who comes too late reads\n%s", late.text())
 	}
 	operator.post(to, nil).goes(t, at(jobsPath, id)) // once more changes nothing
 }

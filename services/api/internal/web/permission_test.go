@@ -89,6 +89,15 @@ func TestPagesShowWhatTheAPIShowsToWhoMaySeeOneEndpoint(t *testing.T) {
 					continue
 				}
 				status, _ := who.ask("GET", at("/"+r.Path+"/", id), nil)
+				for _, part := range append(web.PiecesOf(r), "object") {
+					want := status
+					if part == "history" && status == http.StatusOK { // it is of sync jobs, which these users may not view
+						want = http.StatusForbidden
+					}
+					if got := who.piece(at(base, id), part).status; got != want {
+						t.Errorf("%s: %s of %s answers %d, want %d", who.name, part, at(base, id), got, want)
+					}
+				}
 				for _, part := range []string{"", "journal/", "changelog/"} {
 					got := who.get(at(base, id, part)).status
 					// Journal and change log need permissions of their own, which these users do not have.
@@ -99,6 +108,9 @@ func TestPagesShowWhatTheAPIShowsToWhoMaySeeOneEndpoint(t *testing.T) {
 						t.Errorf("%s: %s answers %d, want %d", who.name, at(base, id, part), got, status)
 					}
 				}
+			}
+			if got := who.piece(base, "results"); got.status != status || strings.Contains(got.body, secretName) {
+				t.Errorf("%s: the results of %s answer %d, the API %d", who.name, base, got.status, status)
 			}
 			for _, export := range []string{"?export", "?export=csv", "?format=csv"} {
 				if got := who.get("/api/" + r.Path + "/" + export); strings.Contains(got.body, secretName) {
@@ -119,9 +131,11 @@ func TestNoPageHasNamesOfWhatIsHidden(t *testing.T) {
 		}
 		for _, path := range w.addresses(route.Path) {
 			for _, query := range []string{"", "?q=zzhidden"} {
-				g := editor.get(path + query)
-				if strings.Contains(strings.ReplaceAll(g.body, "q="+secretName, ""), secretName) {
-					t.Errorf("%s has what is hidden (status %d)", path+query, g.status)
+				for _, part := range append(w.parts(path), "") {
+					g := editor.piece(path+query, part)
+					if strings.Contains(strings.ReplaceAll(g.body, "q="+secretName, ""), secretName) {
+						t.Errorf("%s #%s has what is hidden (status %d)", path+query, part, g.status)
+					}
 				}
 			}
 			if strings.Contains(w.get(path).body, secretName) {
@@ -131,6 +145,49 @@ func TestNoPageHasNamesOfWhatIsHidden(t *testing.T) {
 	}
 	if hidden < 40 {
 		t.Errorf("only %d pages of a superuser have names that could be hidden", hidden)
+	}
+}
+
+// parts are what scripts ask for of a page alone.
+func (w *world) parts(path string) []string {
+	switch {
+	case path == "/":
+		return web.DashboardParts()
+	case path == calendarPath:
+		return []string{"calendar"}
+	}
+	for _, r := range w.set.All {
+		switch rest, ok := strings.CutPrefix(path, web.PathOf(r)); {
+		case ok && rest == "":
+			return []string{"results"}
+		case ok && strings.Count(rest, "/") == 1:
+			return append(web.PiecesOf(r), "object")
+		}
+	}
+	return nil
+}
+
+func TestPartsOfTheDashboardAreForWhoMayViewWhatTheyTellOf(t *testing.T) {
+	w := newWorld(t)
+	of := map[string]string{
+		"endpoints": "proxmox-endpoints", "worst": "proxmox-endpoints", "routines": "backup-routines", "timeline": "backup-routines", "replications": "replications",
+		"running": "jobs", "changes": "object-changes",
+	}
+	viewer, nobody := w.user("viewer", "view"), w.limited("nobody")
+	for _, part := range web.DashboardParts() {
+		for _, who := range []*person{w.person, viewer, nobody} {
+			want, _ := who.ask("GET", "/"+w.set.Get(of[part]).Path+"/", nil)
+			g := who.piece("/", part)
+			if g.status != want {
+				t.Errorf("%s: %s answers %d, the API %d", who.name, part, g.status, want)
+			}
+			if want == http.StatusOK && (len(g.all(with("id", part))) != 1 || len(g.all(with("data-live"))) != 1 || g.has(role("navigation"))) {
+				t.Errorf("%s: %s is not that part alone:\n%s", who.name, part, g.body)
+			}
+		}
+		if whole, alone := w.get("/").one(t, with("id", part)), w.piece("/", part).one(t, with("id", part)); textOf(whole) != textOf(alone) {
+			t.Errorf("%s is %q on the page, and %q alone", part, textOf(whole), textOf(alone))
+		}
 	}
 }
 

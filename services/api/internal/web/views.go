@@ -16,7 +16,7 @@ type view struct {
 	columns []string
 	// groups are the parts of the page of an object.
 	groups []group
-	// events is the kind of the events after which an open list or page is out of date; "" for none.
+	// events are the kinds of events after which an open list is out of date, with blanks between them; "" for none.
 	events string
 }
 
@@ -29,7 +29,7 @@ type group struct {
 
 var views = map[string]view{
 	"backup-routines": {
-		title: "Backup Routines", one: "Backup Routine", events: "backup_routine",
+		title: "Backup Routines", one: "Backup Routine", events: routineEvents,
 		columns: []string{"job_id", "endpoint", "enabled", "schedule", "next_run", "node", "storage", "selection", "status", "comment", "tags"},
 		groups: []group{
 			{title: "What", fields: []string{"job_id", "endpoint", "enabled", "selection_mode", "selection", "exclude", "pool", "mode", "comment"}},
@@ -42,7 +42,7 @@ var views = map[string]view{
 		},
 	},
 	"replications": {
-		title: "Replications", one: "Replication", events: "replication",
+		title: "Replications", one: "Replication", events: replicationEvents,
 		columns: []string{"replication_id", "virtual_machine", "endpoint", "proxmox_node", "target", "schedule", "rate", "disable", "status", "comment", "tags"},
 		groups: []group{
 			{title: "What", fields: []string{"replication_id", "endpoint", "virtual_machine", "guest", "jobnum", "job_type", "disable", "remove_job", "comment"}},
@@ -53,7 +53,7 @@ var views = map[string]view{
 		},
 	},
 	"proxmox-endpoints": {
-		title: "Proxmox Endpoints", one: "Proxmox Endpoint",
+		title: "Proxmox Endpoints", one: "Proxmox Endpoint", events: syncEvents,
 		columns: []string{"name", "sync_status", "data_age", "sync_state", "verify_ssl", "domain", "ip_address", "poll_interval", "tags"},
 		groups: []group{
 			{title: "Connection", fields: []string{"name", "enabled", "domain", "ip_address", "port", "username", "password", "token_name", "token_value", "has_credentials", "poll_interval", "time_zone", "site"}},
@@ -71,11 +71,11 @@ var views = map[string]view{
 	"journal-entries":          {title: "Journal Entries", one: "Journal Entry", columns: []string{"created", "assigned_object", "assigned_object_type", "kind", "comments", "tags"}},
 	"object-changes":           {title: "Change Log", one: "Change", columns: []string{"time", "user_name", "action", "changed_object_type", "object_repr", "message", "request_id"}},
 	catalog.Jobs: {
-		title: "Sync Jobs", one: "Sync Job", events: "sync",
+		title: "Sync Jobs", one: "Sync Job", events: syncEvents,
 		columns: []string{"name", "status", "created", "started", "duration", "types", "endpoints", "user", "counts", "error"},
 	},
 	catalog.SyncSchedules: {
-		title: "Sync Schedules", one: "Sync Schedule", columns: []string{"name", "enabled", "when", "types", "endpoints", "next_run", "last_run", "missed", "user", "tags"},
+		title: "Sync Schedules", one: "Sync Schedule", events: syncEvents, columns: []string{"name", "enabled", "when", "types", "endpoints", "next_run", "last_run", "missed", "user", "tags"},
 		groups: []group{
 			{title: "What", fields: []string{"name", "description", "types", "endpoints", "user"}},
 			{title: "When", fields: []string{"enabled", "when", "first_run", "interval", "calendar", "time_zone", "missed", "last_run", "next_run"}},

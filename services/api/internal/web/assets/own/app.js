@@ -239,44 +239,173 @@
     }
   });
 
-  // Open lists and pages follow what happens: an event makes them ask for themselves again.
-  const offline = (on, why) => {
-    const live = document.getElementById("live");
-    if (!live) return;
-    live.hidden = !on;
-    live.textContent = why || "Disconnected, retrying …";
-  };
+  /* What is open follows what happens */
+  // What does not answer at present, by what asks it, and what that says. The page says that it is disconnected as long as there is any.
+  const silent = new Map();
+  function offline(what, on, why) {
+    if (on) silent.set(what, why || "Disconnected, retrying …");
+    else silent.delete(what);
+    const box = document.getElementById("live");
+    if (!box) return;
+    box.hidden = !silent.size;
+    for (const text of silent.values()) box.textContent = text;
+  }
   // A stream that breaks off is asked for again by the browser, but not one that is refused, as when the server starts anew.
   const askAgain = 5000;
-  let source = null, sourceRetry = 0;
-  function live(missed) {
-    const box = document.querySelector("[data-live]");
-    clearTimeout(sourceRetry);
-    if (source) { source.close(); source = null; offline(false); }
-    if (!box || !document.body.dataset.events) return;
-    const query = new URLSearchParams({ kind: box.dataset.live });
-    if (box.dataset.liveObject) query.set("object_id", box.dataset.liveObject);
-    let timer = 0;
-    const refresh = () => {
-      if (timer) return;
-      timer = setTimeout(() => {
-        timer = 0;
-        if (document.activeElement && box.contains(document.activeElement) && document.activeElement.matches("input[type=search], summary")) return;
-        if (!document.contains(box) || $("input[name=pk]:checked", box).length || $("details[open]", box).length) return;
-        htmx.ajax("GET", box.dataset.liveUrl, { target: "#" + box.id, select: "#" + box.id, swap: "outerHTML" });
-      }, 700);
-    };
-    source = new EventSource(document.body.dataset.events + "?" + query);
-    source.onopen = () => { offline(false); if (missed) refresh(); missed = false; };
-    source.onerror = (e) => {
-      offline(true);
-      if (e.target.readyState === EventSource.CLOSED) sourceRetry = setTimeout(live, askAgain, true);
-    };
-    const names = ["created", "updated", "stale", "reactivated", "deleted", "started", "completed", "failed"];
-    for (const name of names) source.addEventListener("proxops." + box.dataset.live + "." + name + ".v1", refresh);
-    source.addEventListener("reset", refresh);
+
+  // Parts of a page (data-live names the kinds of events that make them out of date, data-live-url where they are) are asked for again, each by
+  // itself. Events are gathered a little, a part rests for data-live-pause seconds between two times, and is asked for every data-live-every seconds
+  // in any case. A tab that nobody sees asks nothing: its parts are out of date when it is seen again.
+  const gather = 700, unseen = 10000;
+  const parts = new Map(); // by id: when it was asked for last, whether it is out of date, and the timer of what comes next
+  const seconds = (box, name) => 1000 * (box.dataset[name] || 0);
+  function known(id) {
+    if (!parts.has(id)) parts.set(id, { at: Date.now(), stale: false, timer: 0 });
+    return parts.get(id);
   }
-  window.addEventListener("beforeunload", () => { if (source) source.close(); });
+  function outdated(box) {
+    known(box.id).stale = true;
+    plan(box);
+  }
+  function plan(box, least) {
+    const part = known(box.id);
+    if (!part.stale || part.timer || document.hidden) return;
+    const rest = part.at + seconds(box, "livePause") - Date.now();
+    part.timer = setTimeout(() => { part.timer = 0; ask(box.id); }, Math.max(least || gather, rest));
+  }
+  // What somebody is about to do in a part is not taken from under them.
+  const taken = (box) => document.activeElement && box.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), select, textarea, .menu-of > summary") ||
+    $("input[name=pk]:checked, .menu-of[open]", box).length > 0;
+  function ask(id) {
+    const box = document.getElementById(id), part = known(id);
+    if (!box) { parts.delete(id); return; }
+    if (document.hidden) return;
+    if (taken(box)) return plan(box, 2000);
+    part.stale = false;
+    part.at = Date.now();
+    bring(box).then(() => offline(id, false), () => {
+      part.stale = true;
+      if (document.getElementById(id) !== box) return;
+      offline(id, true);
+      plan(box, askAgain);
+    });
+  }
+  // bring asks for a part, and puts it in place of what is there. Whatever else comes with it replaces what has the same id.
+  async function bring(box) {
+    const answer = await fetch(box.dataset.liveUrl, { headers: { "HX-Request": "true", "HX-Target": box.id } });
+    // Who is logged out is sent to log in, and what may no longer be seen or is gone says so on a page of its own.
+    if (answer.status === 204 || answer.status === 403 || answer.status === 404) return location.reload();
+    if (!answer.ok) throw new Error(answer.statusText);
+    const made = new DOMParser().parseFromString(await answer.text(), "text/html").body.children;
+    for (const e of Array.from(made)) {
+      const old = e.id && document.getElementById(e.id);
+      if (!old) continue;
+      const restore = keep(old);
+      old.replaceWith(e);
+      if (window.htmx) htmx.process(e);
+      ready(e.parentElement);
+      restore();
+    }
+    follow();
+    watch();
+  }
+  // keep remembers where one is in a part: the focus, what is open, and how far frames are scrolled.
+  function keep(box) {
+    const frames = ".picture, .table-responsive, [data-log]", open = "details:not(.menu-of)", targets = "a[href], button, summary, input, [tabindex]";
+    const name = (e) => e.id || e.getAttribute("href") || e.name || e.tagName;
+    const active = box.contains(document.activeElement) ? document.activeElement : null;
+    const twins = (at) => $(targets, at).filter((e) => name(e) === name(active));
+    const nth = active && twins(box).indexOf(active), opened = $(open, box).map((d) => d.open), scrolled = $(frames, box).map((f) => [f.scrollLeft, f.scrollTop]);
+    return () => {
+      const now = document.getElementById(box.id);
+      $(open, now).forEach((d, i) => { if (opened[i]) d.open = true; });
+      $(frames, now).forEach((f, i) => { if (scrolled[i]) [f.scrollLeft, f.scrollTop] = scrolled[i]; });
+      if (!active) return;
+      const same = twins(now);
+      const to = same[nth] || same[0] || $(targets, now)[0];
+      if (to) to.focus({ preventScroll: true });
+    };
+  }
+  setInterval(() => {
+    for (const box of $("[data-live-every]")) if (Date.now() - known(box.id).at >= seconds(box, "liveEvery")) outdated(box);
+  }, 5000);
+
+  // All parts of a page share one stream. It stays while they are replaced, so that nothing is missed.
+  const events = ["created", "updated", "stale", "reactivated", "deleted", "started", "completed", "failed"];
+  let source = null, sourceURL = "", sourceRetry = 0;
+  function follow(missed) {
+    const boxes = $("[data-live]"), to = document.body.dataset.events, query = new URLSearchParams();
+    boxes.forEach((box) => known(box.id));
+    const each = (name) => new Set(boxes.flatMap((box) => (box.dataset[name] || "").split(" ").filter(Boolean)));
+    for (const kind of each("live")) query.append("kind", kind);
+    for (const id of each("liveObject")) query.append("object_id", id);
+    for (const id of each("liveEndpoint")) query.append("endpoint", id);
+    const url = to && query.has("kind") ? to + "?" + query : "";
+    if (document.hidden && !source || url === sourceURL && source && source.readyState !== EventSource.CLOSED) return;
+    unfollow();
+    if (!url) { offline("events", false); return; }
+    sourceURL = url;
+    source = new EventSource(url);
+    const now = () => $("[data-live]");
+    source.onopen = () => {
+      offline("events", false);
+      if (missed) now().forEach(outdated);
+      missed = false;
+    };
+    source.onerror = (e) => {
+      missed = true;
+      offline("events", true);
+      if (e.target.readyState === EventSource.CLOSED) sourceRetry = setTimeout(follow, askAgain, true);
+    };
+    for (const kind of each("live")) {
+      const changed = () => now().filter((box) => box.dataset.live.split(" ").includes(kind)).forEach(outdated);
+      for (const name of events) source.addEventListener("proxops." + kind + "." + name + ".v1", changed);
+    }
+    source.addEventListener("reset", () => now().forEach(outdated));
+  }
+  function unfollow() {
+    clearTimeout(sourceRetry);
+    if (source) source.close();
+    source = null;
+    sourceURL = "";
+  }
+  // Browsers have but a few connections to a server, so tabs that nobody sees give theirs back.
+  let leaving = 0;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(leaving);
+    if (document.hidden) { leaving = setTimeout(unfollow, unseen); return; }
+    const away = !source;
+    follow(away);
+    $("[data-live]").forEach((box) => (away ? outdated(box) : plan(box)));
+  });
+  window.addEventListener("beforeunload", unfollow);
+
+  // A link that asks first (data-ask) leads to a page that asks. Its question is asked in a dialog; Escape and data-close leave that.
+  document.addEventListener("click", (e) => {
+    const link = e.target.closest("a[data-ask]");
+    if (!link || e.ctrlKey || e.metaKey || e.shiftKey) return;
+    e.preventDefault();
+    fetch(link.href, { headers: { "HX-Request": "true", "HX-Target": "ask" } }).then((answer) => (answer.status === 200 ? answer.text() : Promise.reject(new Error(answer.statusText)))).then((html) => {
+      const box = document.createElement("dialog");
+      box.className = "ask";
+      box.setAttribute("aria-labelledby", "ask-title");
+      box.innerHTML = html;
+      box.addEventListener("close", () => {
+        box.remove();
+        const again = $("a[data-ask]").find((a) => a.href === link.href); // the part that it was in may be another one by now
+        if (again) again.focus();
+      });
+      document.body.append(box);
+      ready(box);
+      box.showModal();
+    }).catch(() => { location.href = link.href; });
+  });
+  document.addEventListener("click", (e) => {
+    const close = e.target.closest("dialog [data-close]");
+    if (!close) return;
+    e.preventDefault();
+    close.closest("dialog").close();
+  });
 
   /* Forms and selections */
   // Moments are typed in the zone of whoever types, and sent in UTC. Who touches nothing sends what was there.
@@ -352,9 +481,9 @@
   }
   function watch() {
     clearTimeout(watchedRetry);
-    if (watched) { watched.close(); watched = null; offline(false); }
+    if (watched) { watched.close(); watched = null; }
     const box = document.querySelector("[data-stream]");
-    if (!box) return;
+    if (!box) { offline("job", false); return; }
     let timer = 0, first = true;
     const part = (at, name) => at.querySelector('[data-f="' + name + '"]');
     const put = (at, name, text) => { const e = part(at, name); if (e) e.textContent = inert(text); };
@@ -364,19 +493,19 @@
       if (made) part(at, "status").replaceChildren(...made.cloneNode(true).childNodes);
     };
     const zero = (e, n) => { if (e) e.classList.toggle("zero", !n); };
-    const again = () => {
-      if (!timer) timer = setTimeout(() => htmx.ajax("GET", box.dataset.liveUrl, { target: "#job", select: "#job", swap: "outerHTML" }), 300);
+    const again = (pause) => {
+      if (!timer) timer = setTimeout(() => { timer = 0; bring(box).catch(() => { offline("job", true); again(askAgain); }); }, pause || 300);
     };
     const on = (name, handle) => watched.addEventListener(name, (e) => handle(JSON.parse(e.data)));
     watched = new EventSource(box.dataset.stream);
-    watched.onopen = () => offline(false);
+    watched.onopen = () => offline("job", false);
     watched.onerror = (e) => {
       if (!e.data) {
         if (e.target.readyState === EventSource.CLOSED) watchedRetry = setTimeout(watch, askAgain);
-        return offline(true);
+        return offline("job", true);
       }
       watched.close();
-      offline(true, JSON.parse(e.data).detail);
+      offline("job", true, JSON.parse(e.data).detail);
     };
     on("job", (d) => {
       const bar = part(box, "progress");
@@ -447,6 +576,6 @@
   }
 
   function ready(at) { frames(at); times(at); hours(at); pickers(at); zones(at); moments(at); selection(); }
-  document.addEventListener("DOMContentLoaded", () => { ready(document); live(); watch(); });
-  document.addEventListener("htmx:afterSwap", (e) => { ready(e.detail.target.parentElement || document); live(); watch(); });
+  document.addEventListener("DOMContentLoaded", () => { ready(document); follow(); watch(); });
+  document.addEventListener("htmx:afterSwap", (e) => { ready(e.detail.target.parentElement || document); follow(); watch(); });
 })();
