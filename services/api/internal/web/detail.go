@@ -30,6 +30,7 @@ type sheet struct {
 	mayEdit bool
 	mayCut  bool
 	custom  []resource.CustomField
+	beside  []templ.Component // further cards in the narrow column
 }
 
 // panels are further parts of the page of an object, by resource.

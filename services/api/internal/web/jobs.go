@@ -52,6 +52,19 @@ func (j *jobSheet) base(p *page) string {
 	return pathOf(p.Store.Set.Get(catalog.Jobs)) + j.o.id() + "/"
 }
 
+// repeated says that the next part is of the same endpoint, and failed for the same reason.
+func (j *jobSheet) repeated(i int) bool {
+	if i+1 >= len(j.results) {
+		return false
+	}
+	for _, name := range []string{"endpoint_id", "error_kind", "error", "remedy", "missing_privilege"} {
+		if j.results[i].text(name) != j.results[i+1].text(name) {
+			return false
+		}
+	}
+	return true
+}
+
 // job shows a sync job, which the browser then follows while it runs.
 func (w *Web) job(r *resource.Resource) handler {
 	return func(ctx context.Context, p *page) (answer, error) {

@@ -98,10 +98,10 @@ func runsOfSchedule(ctx context.Context, p *page, s *sheet) ([]templ.Component, 
 	if at, ok := parseMoment(s.o.text("next_run")); ok {
 		runs = append([]time.Time{at}, nextRuns(recurrenceOf(s.o), at, nextShown-1)...)
 	}
-	parts := []templ.Component{nextRunsCard(runs, s.o.text("time_zone"), s.o.flag("enabled"))}
+	s.beside = append(s.beside, nextRunsCard(runs, s.o.text("time_zone"), s.o.flag("enabled")))
 	jobs := p.Store.Set.Get(catalog.Jobs)
 	if !p.may(jobs, resource.View) {
-		return parts, nil
+		return nil, nil
 	}
 	found, err := p.read(ctx, catalog.Jobs, url.Values{"schedule": {s.o.id()}, "limit": {"10"}}, "id", "url", "display", "name", "status", "created", "scheduled", "started", "completed", "error")
 	if err != nil {
@@ -111,7 +111,7 @@ func runsOfSchedule(ctx context.Context, p *page, s *sheet) ([]templ.Component, 
 	if err := summariseJobs(ctx, p, rows); err != nil {
 		return nil, err
 	}
-	return append(parts, scheduleJobsCard(p, rows, int(found.number("count")), pathOf(jobs)+"?schedule="+s.o.id())), nil
+	return []templ.Component{scheduleJobsCard(p, rows, int(found.number("count")), pathOf(jobs)+"?schedule="+s.o.id())}, nil
 }
 
 // runSchedule begins a job of a schedule outside of its times, as the API does.

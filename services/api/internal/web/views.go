@@ -54,7 +54,7 @@ var views = map[string]view{
 	},
 	"proxmox-endpoints": {
 		title: "Proxmox Endpoints", one: "Proxmox Endpoint", events: syncEvents,
-		columns: []string{"name", "sync_status", "data_age", "sync_state", "verify_ssl", "domain", "ip_address", "poll_interval", "tags"},
+		columns: []string{"name", "sync_status", "data_age", "sync_state", "verify_ssl", "domain", "ip_address", "tags"},
 		groups: []group{
 			{title: "Connection", fields: []string{"name", "enabled", "domain", "ip_address", "port", "username", "password", "token_name", "token_value", "has_credentials", "poll_interval", "time_zone", "site"}},
 			{title: "TLS", fields: []string{"verify_ssl", "fingerprints", "ca_certificate"}},
@@ -72,10 +72,10 @@ var views = map[string]view{
 	"object-changes":           {title: "Change Log", one: "Change", columns: []string{"time", "user_name", "action", "changed_object_type", "object_repr", "message", "request_id"}},
 	catalog.Jobs: {
 		title: "Sync Jobs", one: "Sync Job", events: syncEvents,
-		columns: []string{"name", "status", "created", "started", "duration", "types", "endpoints", "user", "counts", "error"},
+		columns: []string{"name", "status", "created", "duration", "types", "endpoints", "user", "counts", "error"},
 	},
 	catalog.SyncSchedules: {
-		title: "Sync Schedules", one: "Sync Schedule", events: syncEvents, columns: []string{"name", "enabled", "when", "types", "endpoints", "next_run", "last_run", "missed", "user", "tags"},
+		title: "Sync Schedules", one: "Sync Schedule", events: syncEvents, columns: []string{"name", "enabled", "when", "types", "endpoints", "next_run", "last_run", "user", "tags"},
 		groups: []group{
 			{title: "What", fields: []string{"name", "description", "types", "endpoints", "user"}},
 			{title: "When", fields: []string{"enabled", "when", "first_run", "interval", "calendar", "time_zone", "missed", "last_run", "next_run"}},
