@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/proxops/proxops/libs/pvesim"
 )
@@ -51,6 +52,34 @@ func TestAnOpenDashboardCountsWhatBecomesStale(t *testing.T) {
 	b.until("no question about what did not change", `!window.asked.some((a) => a.part === "routines" || a.part === "timeline" || a.part === "main")`)
 }
 
+// The calendar is open while a job is deleted on the cluster: its runs go, and one stays where one is.
+func TestAnOpenCalendarFollowsItsJobs(t *testing.T) {
+	t.Parallel()
+	p := newProduct(t, pvesim.FleetConfig{Clusters: 1, Jobs: 5}, 1)
+	b := p.login(t)
+	b.open("/plugins/proxbox/calendar/?kind=replication")
+	b.eval(`window.unbroken = document.getElementById("count").innerText; document.querySelector("#calendar a[rel=next]").focus()`, nil)
+	p.deleteReplication(0)
+	p.sync(t)
+	b.until("fewer runs", `Number(document.getElementById("count").innerText.replace(",", "")) < Number(window.unbroken.replace(",", ""))`)
+	b.until("the focus to be where it was", `document.activeElement.matches("#calendar a[rel=next]")`)
+}
+
+// The page of an endpoint is open while somebody else reads it: the job appears, and what was typed or opened elsewhere on the page stays.
+func TestAnOpenEndpointShowsItsSyncs(t *testing.T) {
+	t.Parallel()
+	p := newProduct(t, pvesim.FleetConfig{Clusters: 1, Jobs: 5}, 1)
+	b := p.login(t)
+	b.open("/plugins/proxbox/endpoints/proxmox/1/")
+	b.eval(`document.querySelector("#object .sheet-main details").open = true`, nil)
+	b.asked()
+	p.deleteReplication(0)
+	p.sync(t)
+	b.until("the second job", `document.querySelectorAll("#history tbody tr").length === 2 && document.querySelector("#history tbody tr").innerText.includes("Completed")`)
+	b.until("the state to be asked for", `window.asked.some((a) => a.part === "sync-state")`)
+	b.until("nothing but parts to be asked for", `!window.asked.some((a) => a.part === "object" || a.part === "main") && document.querySelector("#object .sheet-main details").open`)
+}
+
 // A tab that nobody sees asks nothing, and once when it is seen again.
 func TestAHiddenDashboardAsksNothing(t *testing.T) {
 	t.Parallel()
@@ -63,13 +92,15 @@ func TestAHiddenDashboardAsksNothing(t *testing.T) {
 		b.eval(`Object.defineProperty(document, "hidden", {value: `+hidden+`, configurable: true}); document.dispatchEvent(new Event("visibilitychange"))`, nil)
 	}
 	look("true")
-	b.eval(`window.heard = 0; { const s = new EventSource(document.body.dataset.events + "?kind=replication"); s.addEventListener("proxops.replication.stale.v1", () => window.heard++); window.opened = new Promise((r) => { s.onopen = r; }); }`, nil)
+	b.eval(`document.getElementById("replications").dataset.livePause = 0`, nil) // it would ask at once
+	b.eval(`window.heard = 0; { const s = new EventSource(document.body.dataset.events + "?kind=replication"); s.addEventListener("proxops.replication.stale.v1", () => { window.heard++; window.last = performance.now(); }); window.opened = new Promise((r) => { s.onopen = r; }); }`, nil)
 	b.eval(`window.opened`, nil)
 	for i := range 2 {
 		p.deleteReplication(0)
 		p.sync(t)
 		b.until("the event", fmt.Sprintf(`window.heard === %d`, i+1))
 	}
+	b.until("what was heard to be gathered", `performance.now() > window.last + 1500`)
 	look("false")
 	b.until("the jobs to be counted", `document.querySelector('#replications a[href*="status=stale"] strong').innerText === "2"`)
 	b.until("one question, after it was seen", `window.asked.filter((a) => a.part === "replications").length === 1 && !window.asked.some((a) => a.hidden)`)
@@ -101,6 +132,11 @@ func TestOpenPagesSayThatTheyAreDisconnectedAndComeBack(t *testing.T) {
 	g.refuse()
 	p.deleteReplication(0)
 	p.sync(t)
+	for end := time.Now().Add(wait); int(g.refused.Load()) < len(tabs); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d streams were refused", g.refused.Load())
+		}
+	}
 	g.open()
 	for path, b := range tabs {
 		b.until(path+" to be connected again", `document.getElementById("live").hidden`)
@@ -113,7 +149,8 @@ func TestOpenPagesSayThatTheyAreDisconnectedAndComeBack(t *testing.T) {
 type gate struct {
 	*httptest.Server
 
-	state atomic.Int32
+	state   atomic.Int32
+	refused atomic.Int32 // streams
 }
 
 const (
@@ -138,6 +175,9 @@ func newGate(t *testing.T, to string) *gate {
 		case gateAway:
 			panic(http.ErrAbortHandler)
 		case gateRefusing:
+			if r.Header.Get("Accept") == "text/event-stream" {
+				g.refused.Add(1)
+			}
 			http.Error(w, "starting", http.StatusServiceUnavailable)
 		default:
 			proxy.ServeHTTP(w, r)

@@ -19,7 +19,7 @@ func (w *Web) Routes() gin.RoutesInfo {
 // PathOf is where the pages of a resource are.
 var PathOf = pathOf
 
-// DashboardParts are the ids of the parts of the dashboard, and PiecesOf those of the page of an object.
+// DashboardParts are the ids of the parts of the dashboard.
 func DashboardParts() []string { return slices.Sorted(maps.Keys(dashboardCards)) }
 
 // PiecesOf are the ids of the parts of the page of an object.

@@ -37,6 +37,28 @@ func TestPartsSayWhatPutsThemOutOfDate(t *testing.T) {
 	}
 }
 
+// What is computed of all jobs rests for long between two times, however many events come.
+func TestPartsRestAndAge(t *testing.T) {
+	f := newClusters(t)
+	for _, c := range []struct{ path, part, pause, every string }{
+		{"/", "timeline", "60", "900"},
+		{"/", "changes", "60", "900"},
+		{"/", "running", "2", "30"},
+		{"/", "endpoints", "5", "30"},
+		{"/", "replications", "5", "300"},
+		{calendarPath, "calendar", "10", "900"},
+		{at(endpointsPath, f.lab), "sync-state", "5", "30"},
+		{at(endpointsPath, f.lab), "history", "2", "120"},
+	} {
+		box := f.get(c.path).want(t, 200).one(t, with("id", c.part))
+		for name, want := range map[string]string{"data-live-pause": c.pause, "data-live-every": c.every} {
+			if got, _ := attr(box, name); got != want {
+				t.Errorf("%s of %s is %q seconds, want %s", name, c.part, got, want)
+			}
+		}
+	}
+}
+
 func TestPagesListenToNothingThatIsRefused(t *testing.T) {
 	admin := serve(t)
 	tagger := permission{types: []string{"extras.tag", "netbox_proxbox.proxmoxendpoint"}, actions: []string{"view"}}

@@ -150,10 +150,10 @@ func TestNoPageHasNamesOfWhatIsHidden(t *testing.T) {
 
 // parts are what scripts ask for of a page alone.
 func (w *world) parts(path string) []string {
-	switch {
-	case path == "/":
+	switch path {
+	case "/":
 		return web.DashboardParts()
-	case path == calendarPath:
+	case calendarPath:
 		return []string{"calendar"}
 	}
 	for _, r := range w.set.All {
