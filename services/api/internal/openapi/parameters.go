@@ -28,7 +28,7 @@ func listParameters(r *resource.Resource) []*openapi3.Parameter {
 		query("ordering", "Which fields to use when ordering the results, separated by commas, with - in front for descending: "+strings.Join(r.OrderNames(), ", ")+".", openapi3.NewStringSchema()),
 		query("q", "Search: objects that contain this text, in any case.", openapi3.NewStringSchema()),
 		query("exclude", "Taken from clients of NetBox, and without effect.", openapi3.NewStringSchema()),
-		query("export", "csv for the whole list, as filtered and ordered, as a file.", openapi3.NewStringSchema().WithEnum("csv")),
+		query("export", "csv for the whole list, as filtered and ordered, as a file. Its columns come in the order of fields, which may name cf_<name> too.", openapi3.NewStringSchema().WithEnum("csv")),
 	)
 }
 

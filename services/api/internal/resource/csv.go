@@ -2,6 +2,7 @@ package resource
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,25 +22,44 @@ type tabular interface {
 	tabulate(p *plan, r *Resource, alias string, f *Field) []column
 }
 
-// tabulate returns the columns of the fields of a shape; the object of custom fields has one for each of them.
-func (r *Resource) tabulate(p *plan, s Shape, custom []CustomField) []column {
+// tabulate returns the columns of a selection: in the order in which it names fields, or else in that of the declaration. The object of custom fields
+// has a column for each of them, which can be named alone.
+func (r *Resource) tabulate(p *plan, sel Selection, custom []CustomField) []column {
+	names := sel.Fields
+	if names == nil {
+		for _, pick := range r.shape(sel) {
+			names = append(names, pick.Name)
+		}
+	}
 	var out []column
-	for _, pick := range s {
-		f := r.fields[pick.Name]
-		if f == r.custom {
-			i := p.value(f.sql("t"))
-			for _, c := range custom {
-				out = append(out, column{customPrefix + c.Name, bare(customValue(i, c.Name))})
+	for _, name := range names {
+		for _, c := range r.columnsOf(p, name, custom) {
+			if !slices.ContainsFunc(out, func(there column) bool { return there.name == c.name }) {
+				out = append(out, c)
 			}
-			continue
 		}
-		if k, ok := f.Kind.(tabular); ok {
-			out = append(out, k.tabulate(p, r, "t", f)...)
-			continue
-		}
-		out = append(out, column{f.Name, bare(f.Kind.encode(p, r, "t", f, pick.Of))})
 	}
 	return out
+}
+
+// columnsOf returns the columns that a name selects; none if it is unknown.
+func (r *Resource) columnsOf(p *plan, name string, custom []CustomField) (out []column) {
+	f := r.fields[name]
+	switch {
+	case f == nil || f == r.custom:
+		for _, c := range custom {
+			if f != nil || name == customPrefix+c.Name {
+				out = append(out, column{customPrefix + c.Name, bare(customValue(p.value(r.custom.sql("t")), c.Name))})
+			}
+		}
+		return out
+	case f.WriteOnly:
+		return nil
+	}
+	if k, ok := f.Kind.(tabular); ok {
+		return k.tabulate(p, r, "t", f)
+	}
+	return []column{{f.Name, bare(f.Kind.encode(p, r, "t", f, nil))}}
 }
 
 // bare makes a cell of what writes JSON.

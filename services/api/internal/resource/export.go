@@ -37,7 +37,7 @@ func (s *Store) Export(ctx context.Context, r *Resource, actor Actor, at Address
 		return nil, err
 	}
 	form := newPlan()
-	columns := r.tabulate(form, r.shape(sel), fields)
+	columns := r.tabulate(form, sel, fields)
 	custom, err := s.customFilters(ctx, r, params)
 	if err != nil {
 		return nil, err

@@ -195,7 +195,7 @@ func TestListsInACSVAreTheirItems(t *testing.T) {
 	s.make(permissionsPath, map[string]any{"name": "p", "object_types": []string{"users.user", "users.group"}, "actions": []string{"view", "add"}, "users": []any{1, 2}, "groups": []any{1}})
 	s.ask("PATCH", path(tokensPath, 1), map[string]any{"allowed_ips": []string{"127.0.0.1", "2001:db8::/32"}}).want(t, 200, "")
 	for query, want := range map[string]string{
-		permissionsPath + "?fields=name,object_types,actions,users,groups": "name,object_types,actions,groups,users\r\np,\"users.group,users.user\",\"view,add\",ops,\"admin,anna\"\r\n",
+		permissionsPath + "?fields=name,object_types,actions,users,groups": "name,object_types,actions,users,groups\r\np,\"users.group,users.user\",\"view,add\",\"admin,anna\",ops\r\n",
 		tokensPath + "?fields=version,user,allowed_ips,token":              "version,user,user_id,allowed_ips\r\n2,admin,1,\"127.0.0.1/32,2001:db8::/32\"\r\n",
 		usersPath + "?fields=username,groups&username=anna":                "username,groups\r\nanna,\r\n",
 	} {

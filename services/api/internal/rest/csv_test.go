@@ -101,6 +101,34 @@ func TestCellsOfACSV(t *testing.T) {
 	}
 }
 
+func TestACSVHasItsColumnsInTheOrderOfFields(t *testing.T) {
+	w := newWorld(t)
+	w.make(routinesPath, map[string]any{"endpoint": w.prod, "job_id": "nightly", "storage": w.backup})
+	for n, name := range []string{"owner", "rack"} {
+		w.exec(`INSERT INTO custom_fields (name, type) VALUES ($1, 'text')`, name)
+		w.exec(`INSERT INTO custom_field_object_types (custom_field_id, object_type_id) VALUES ($1, 1)`, n+1)
+		w.exec(`UPDATE backup_routines SET custom_field_data = custom_field_data || jsonb_build_object($1::text, $1::text)`, name)
+	}
+	for fields, want := range map[string]string{
+		"status,job_id,id":                      "status,job_id,id",
+		"storage,job_id":                        "storage,storage_id,job_id",
+		"cf_rack,job_id,cf_owner":               "cf_rack,job_id,cf_owner",
+		"cf_rack,custom_fields,job_id,cf_owner": "cf_rack,cf_owner,job_id",
+		"job_id,nonsense,cf_nonsense,job_id":    "job_id",
+	} {
+		header, rows := w.get(routinesPath + "?export=csv&fields=" + fields).table(t)
+		if got := strings.Join(header, ","); got != want {
+			t.Errorf("fields=%s: the columns are %s, want %s", fields, got, want)
+		}
+		if v, ok := rows[0]["cf_rack"]; ok && v != "rack" {
+			t.Errorf("fields=%s: cf_rack is %q", fields, v)
+		}
+	}
+	if header, _ := w.get(nodesPath + "?export=csv&fields=name,cf_owner").table(t); !slices.Equal(header, []string{"name"}) {
+		t.Errorf("a custom field of another object type is a column: %v", header)
+	}
+}
+
 func TestEveryListIsCSV(t *testing.T) {
 	w := newWorld(t)
 	w.jobs()
