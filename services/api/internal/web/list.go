@@ -16,7 +16,7 @@ import (
 type listing struct {
 	r        *resource.Resource
 	view     view
-	columns  []string
+	columns  []column
 	params   url.Values
 	tab      string // that is open first
 	rows     []object
@@ -37,7 +37,11 @@ var pageSizes = []int{25, 50, 100, 250, 500}
 
 func (w *Web) list(r *resource.Resource) handler {
 	return func(ctx context.Context, p *page) (answer, error) {
-		l, err := p.list(ctx, r, p.http.URL.Query())
+		params := p.http.URL.Query()
+		if params.Has("export") {
+			return p.export(ctx, r, params)
+		}
+		l, err := p.list(ctx, r, params)
 		if err != nil {
 			return answer{}, err
 		}
@@ -54,23 +58,25 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 		r: r, view: viewOf(r), tab: params.Get("tab"), order: map[string]bool{},
 		mayAdd: p.may(r, resource.Add), mayEdit: p.may(r, resource.Change), mayErase: p.may(r, resource.Delete),
 	}
-	l.columns = p.columnsOf(r, l.view)
+	var err error
+	if l.columns, err = p.columnsOf(ctx, r, l.view); err != nil {
+		return nil, err
+	}
 	for _, name := range r.OrderNames() {
 		l.order[name] = true
 	}
-	asked := url.Values{}
-	for name, values := range params {
-		if values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }); len(values) > 0 && name != "tab" {
-			asked[name] = values
-		}
-	}
+	asked := askedOf(params)
 	l.params = asked
 	l.limit = p.limit(params)
 	query := cloneValues(asked)
 	query.Set("limit", strconv.Itoa(l.limit))
-	need := append([]string{"id", "url", "display"}, l.columns...)
-	for _, name := range l.columns {
-		need = append(append(need, needs[name]...), needs[r.Name+"."+name]...)
+	need := []string{"id", "url", "display"}
+	for _, c := range l.columns {
+		if c.custom != nil {
+			need = append(need, "custom_fields")
+			continue
+		}
+		need = append(append(append(need, c.name), needs[c.name]...), needs[r.Name+"."+c.name]...)
 	}
 	body, err := p.Store.List(ctx, r, p.actor(), p.at(), query, resource.Selection{Fields: need})
 	if wrong, ok := errors.AsType[resource.Errors](err); ok {
@@ -113,40 +119,6 @@ func (p *page) limit(params url.Values) int {
 		n = p.Store.Limits.Default
 	}
 	return max(1, min(n, max(p.Store.Limits.Max, 1)))
-}
-
-// columnsOf are the columns that who looks has chosen, or those of the view.
-func (p *page) columnsOf(r *resource.Resource, v view) []string {
-	var out []string
-	for _, name := range p.prefs.Columns[r.Name] {
-		if slices.Contains(columnNames(r), name) {
-			out = append(out, name)
-		}
-	}
-	if out == nil {
-		return v.columns
-	}
-	return out
-}
-
-// setPreferences saves the columns and the size of the pages of a list.
-func (w *Web) setPreferences(ctx context.Context, p *page) (answer, error) {
-	r := w.Store.Set.Get(p.http.PathValue("resource"))
-	if r == nil {
-		return answer{}, errNoPage
-	}
-	if p.prefs.Columns == nil {
-		p.prefs.Columns = map[string][]string{}
-	}
-	if p.http.PostForm.Has("reset") {
-		delete(p.prefs.Columns, r.Name)
-	} else if chosen := p.http.PostForm["columns"]; len(chosen) > 0 {
-		p.prefs.Columns[r.Name] = slices.DeleteFunc(chosen, func(name string) bool { return !slices.Contains(columnNames(r), name) })
-	}
-	if n, err := strconv.Atoi(p.http.PostFormValue("page_size")); err == nil && slices.Contains(pageSizes, n) {
-		p.prefs.PageSize = n
-	}
-	return answer{to: next(p.http)}, p.savePreferences(ctx)
 }
 
 // with is the address of the list with some parameters changed; an empty value takes one away. It begins at the first page unless it says otherwise.
@@ -216,9 +188,47 @@ func (l *listing) csv(whole bool) string {
 	v.Del("limit")
 	v.Set("export", "csv")
 	if !whole {
-		v.Set("fields", strings.Join(slices.DeleteFunc(slices.Clone(l.columns), func(name string) bool { return l.r.Field(name) == nil }), ","))
+		v.Set("fields", strings.Join(exported(l.r, l.columns), ","))
 	}
 	return "/api/" + l.r.Path + "/?" + v.Encode()
+}
+
+// exported names the fields that columns show for a CSV. What is derived is there as what it comes from.
+func exported(r *resource.Resource, columns []column) []string {
+	var out []string
+	for _, c := range columns {
+		if c.custom != nil || r.Field(c.name) != nil {
+			out = append(out, c.name)
+		} else {
+			out = append(out, needs[r.Name+"."+c.name]...)
+		}
+	}
+	return out
+}
+
+// export sends to the list as CSV, whole or as "table", with the columns that are shown: NetBox has it at these addresses.
+func (p *page) export(ctx context.Context, r *resource.Resource, params url.Values) (answer, error) {
+	l := &listing{r: r, params: askedOf(params)}
+	switch params.Get("export") {
+	case "", "csv":
+		return answer{to: l.csv(true)}, nil
+	case "table":
+		var err error
+		l.columns, err = p.columnsOf(ctx, r, viewOf(r))
+		return answer{to: l.csv(false)}, err
+	}
+	return answer{}, errNoPage // NetBox looks for a template of that name
+}
+
+// askedOf are the parameters of a list that say something about it.
+func askedOf(params url.Values) url.Values {
+	asked := url.Values{}
+	for name, values := range params {
+		if values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }); len(values) > 0 && name != "tab" {
+			asked[name] = values
+		}
+	}
+	return asked
 }
 
 func cloneValues(v url.Values) url.Values {

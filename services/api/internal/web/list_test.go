@@ -3,6 +3,7 @@ package web_test
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,16 +20,22 @@ func (g page) heads() []string {
 func TestColumnsAreShownInTheOrderThatWasChosen(t *testing.T) {
 	admin := serve(t)
 	admin.clusters(30)
-	g := admin.get(clustersPath + "?q=cluster")
+	g := admin.chooser(clustersPath + "?q=cluster&limit=25")
 	form := g.one(t, tag("form"), class("columns"))
+	if v := valuesOf(g.control(t, "page_size"))[0]; v != "25" {
+		t.Errorf("the form says %s rows", v)
+	}
 	if len(all(form, tag("button"), with("data-move", "up"))) == 0 || len(all(form, tag("button"), with("data-move", "down"))) == 0 {
 		t.Error("columns cannot be moved with the keyboard")
 	}
 	sent := g.sent(form)
-	sent["columns"] = []string{"description", "name", "nonsense", "id"}
+	sent["columns"] = []string{"description", "name", "nonsense", "id", "description", "custom_fields", "cf_nonsense"}
 	sent.Set("page_size", "25")
 	to, _ := attr(form, "action")
 	admin.post(to, sent).goes(t, clustersPath+"?q=cluster")
+	if got := admin.chosen("clusters"); !slices.Equal(got, []string{"description", "name"}) {
+		t.Errorf("%q is kept", got)
+	}
 	g = admin.get(clustersPath)
 	if got := fmt.Sprint(g.heads()); got != "[Description Name]" {
 		t.Errorf("columns are %s", got)
@@ -36,13 +43,27 @@ func TestColumnsAreShownInTheOrderThatWasChosen(t *testing.T) {
 	if n := len(g.all(with("data-row"))); n != 25 {
 		t.Errorf("a page has %d rows", n)
 	}
-	if v := valuesOf(g.control(t, "page_size"))[0]; v != "25" {
-		t.Errorf("the form says %s rows", v)
-	}
 	admin.post(to, url.Values{"reset": {"1"}, "next": {"//evil.example"}}).goes(t, "/")
 	if got := fmt.Sprint(admin.get(clustersPath).heads()); got != "[Name Status Description Tags]" {
 		t.Errorf("columns are %s after a reset", got)
 	}
+}
+
+// chooser is the page to choose the columns of a list on, which the list leads to.
+func (p *person) chooser(list string) page {
+	p.t.Helper()
+	g := p.get(list).want(p.t, 200)
+	to, _ := attr(all(g.one(p.t, tag("details"), class("columns-menu")), tag("a"))[0], "href")
+	return p.get(to).want(p.t, 200)
+}
+
+// chosen are the columns of a list that a person is known to have chosen.
+func (p *person) chosen(resource string) (names []string) {
+	p.t.Helper()
+	if err := p.pool.QueryRow(p.t.Context(), "SELECT array(SELECT jsonb_array_elements_text(data->'columns'->$2)) FROM user_preferences WHERE user_id = $1", p.id, resource).Scan(&names); err != nil {
+		p.t.Fatal(err)
+	}
+	return names
 }
 
 func TestListsSayWhatIsNothingAndWhatIsLong(t *testing.T) {

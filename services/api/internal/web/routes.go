@@ -17,6 +17,7 @@ func (w *Web) routes(e *gin.Engine) {
 	both("/login/", w.open(w.login))
 	e.POST("/logout/", w.open(w.logout))
 	e.GET("/", w.page(w.dashboard))
+	e.GET("/preferences/:resource/", w.page(w.columns))
 	e.POST("/preferences/:resource/", w.page(w.setPreferences))
 	w.accountRoutes(e)
 	w.endpointRoutes(e)

@@ -125,9 +125,6 @@ func shownFields(r *resource.Resource) []string {
 	return out
 }
 
-// columnNames are the names of all columns that lists of a resource may have.
-func columnNames(r *resource.Resource) []string { return append(shownFields(r), derived[r.Name]...) }
-
 // label names a field for people.
 func label(r *resource.Resource, name string) string {
 	if l, ok := labels[name]; ok {
