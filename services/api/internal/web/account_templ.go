@@ -174,7 +174,7 @@ func profilePage(p *page, user object, rights []object) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = flag(user.flag("is_superuser")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = flag("is_superuser", user.flag("is_superuser")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -764,7 +764,7 @@ func ownTokensPage(p *page, f *form, tokens []object) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = flag(o.flag("write_enabled")).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = flag("write_enabled", o.flag("write_enabled")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -837,7 +837,7 @@ func ownTokensPage(p *page, f *form, tokens []object) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = flag(o.flag("enabled")).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = flag("enabled", o.flag("enabled")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

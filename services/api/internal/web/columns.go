@@ -84,6 +84,33 @@ func (c column) measured(r *resource.Resource) bool {
 	return measured(r, c.name)
 }
 
+// timed says whether the column is of times, which are shown in the zone of who looks.
+func (c column) timed(r *resource.Resource) bool {
+	if c.custom != nil {
+		return c.custom.Type == resource.CustomDateTime
+	}
+	f := r.Field(c.name)
+	if f == nil {
+		return false
+	}
+	_, ok := f.Kind.(resource.DateTime)
+	return ok
+}
+
+// flexible says whether the column may be long and matters less than others: it takes the room that they leave.
+func (c column) flexible(r *resource.Resource) bool {
+	if c.custom != nil {
+		return slices.Contains([]string{resource.CustomText, resource.CustomLongText, resource.CustomURL, resource.CustomJSON, resource.CustomMultiSelect}, c.custom.Type)
+	}
+	if f := r.Field(c.name); f != nil {
+		switch f.Kind.(type) {
+		case resource.Text, resource.JSON, resource.Tags, resource.References, resource.ObjectTypes, resource.TextItems, resource.Networks, resource.Pairs:
+			return true
+		}
+	}
+	return slices.Contains([]string{"description", "message", "error", "counts"}, c.name)
+}
+
 // text is what the column says of an object where nothing but text can be.
 func (c column) text(o object) string {
 	if c.custom == nil {

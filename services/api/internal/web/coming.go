@@ -13,26 +13,16 @@ import (
 // comingRuns is how many runs the page of a job shows.
 const comingRuns = 10
 
-// comingPanel shows when a job runs next, by the clock of its cluster and by that of who looks.
+// comingPanel shows when a job runs next, by the clock of its cluster (see tellClocks) and by that of who looks.
 func comingPanel(kind string) func(context.Context, *page, *sheet) ([]templ.Component, error) {
-	return func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error) {
-		zone := ""
-		if endpoint := s.o.sub("endpoint"); endpoint != nil {
-			rows, err := p.Queries.EndpointZones(ctx, []int64{endpoint.number("id")})
-			if err != nil {
-				return nil, fmt.Errorf("read the time zone of an endpoint: %w", err)
-			}
-			for _, row := range rows {
-				zone = row.Zone
-			}
-		}
+	return func(_ context.Context, p *page, s *sheet) ([]templ.Component, error) {
 		stale := s.o.choice("status") == "stale"
 		own, _ := parseMoment(s.o.text("next_run"))
 		if stale {
 			own = time.Time{}
 		}
 		now := time.Now()
-		c := occurrence.Next(s.o.text("schedule"), zone, own, now, comingRuns)
+		c := occurrence.Next(s.o.text("schedule"), s.o.text("zone"), own, now, comingRuns)
 		off := ""
 		switch {
 		case stale:

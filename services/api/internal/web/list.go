@@ -106,7 +106,9 @@ var needs = map[string][]string{
 	"status": {"stale_since"}, "selection": {"selection_mode", "exclude", "pool"},
 	"verify_ssl": {"fingerprints", "ca_certificate"}, "sync_state": {"enabled"}, "data_age": {"sync_status"},
 	"jobs.duration": {"started", "completed"}, "sync-schedules.when": {"interval", "calendar", "first_run", "time_zone"},
-	"backup-routines.status": {"endpoint", "last_seen"}, "replications.status": {"endpoint", "last_seen"}, "object-changes.object_repr": {"changed_object", "changed_object_type", "changed_object_id", "action"},
+	"backup-routines.status": {"endpoint", "last_seen"}, "replications.status": {"endpoint", "last_seen"},
+	"backup-routines.schedule": {"endpoint"}, "replications.schedule": {"endpoint"},
+	"object-changes.object_repr": {"changed_object", "changed_object_type", "changed_object_id", "action"},
 }
 
 // limit is the size of the page: what the address says, what the person likes, or the default.
@@ -158,6 +160,16 @@ func (l *listing) sortBy(column string) string {
 		return l.with("ordering", "")
 	}
 	return l.with("ordering", column)
+}
+
+// flexible is how many columns share the room that the others leave.
+func (l *listing) flexible() (n int) {
+	for i, c := range l.columns {
+		if i > 0 && c.flexible(l.r) {
+			n++
+		}
+	}
+	return n
 }
 
 func (l *listing) first() int { return min(l.offset+1, l.count) }

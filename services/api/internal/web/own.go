@@ -24,13 +24,16 @@ var enrich = map[string]func(ctx context.Context, p *page, rows []object) error{
 	"replications":        describeJobs("replication"),
 }
 
-// describeJobs says in words when jobs of Proxmox run, and how their status is known.
+// describeJobs says in words when jobs of Proxmox run, by whose clock, and how their status is known.
 func describeJobs(kind string) func(ctx context.Context, p *page, rows []object) error {
 	return func(ctx context.Context, p *page, rows []object) error {
 		for _, o := range rows {
 			if event, err := calendars.ParseAny(o.text("schedule")); err == nil && o["schedule_text"] != nil {
 				o["schedule_text"] = event.Sentence()
 			}
+		}
+		if err := tellClocks(ctx, p, rows); err != nil {
+			return err
 		}
 		return proveStatus(ctx, p, kind, rows)
 	}

@@ -293,7 +293,7 @@ func guestCard(p *page, title string, g *guestJobs, nothing, why string, columns
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = flag(o["enabled"] == true || o["disable"] == false).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = flag("enabled", o["enabled"] == true || o["disable"] == false).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

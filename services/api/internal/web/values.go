@@ -160,6 +160,35 @@ var tones = map[string]string{
 // marks say the tone to those who do not see the colour.
 var marks = map[string]string{"good": "check", "bad": "alert", "warn": "alert", "busy": "clock", "info": "info"}
 
+// flagTone is what Yes or No to a field means: what one wants, what one does not want, what is switched off, or nothing in particular.
+func flagTone(name string, yes bool) string {
+	tone, ok := flagTones[name]
+	switch {
+	case !ok:
+		return "plain"
+	case yes:
+		return tone.yes
+	}
+	return tone.no
+}
+
+var flagTones = map[string]struct{ yes, no string }{
+	"enabled": {"good", "off"}, "disable": {"off", "plain"}, "is_active": {"good", "off"}, "online": {"good", "bad"}, "has_credentials": {"good", "bad"},
+}
+
+// flagMark is the icon of a flag.
+func flagMark(tone string, yes bool) string {
+	switch {
+	case tone == "bad":
+		return "alert"
+	case tone == "off":
+		return "off"
+	case yes:
+		return "check"
+	}
+	return "cross"
+}
+
 // items are the elements of a list as texts.
 func (o object) items(name string) []string {
 	all, _ := o[name].([]any)
@@ -182,7 +211,7 @@ func (o object) choiceOrText(name string) string {
 func (o object) name() string { return fmt.Sprint(visible(o.text("display"))) }
 
 // maxWord is how long a word may be in a list.
-const maxWord = 26
+const maxWord = 20
 
 // middle leaves out the middle of a text that begins with a long word, such as an id: what tells it from others is often at its end.
 func middle(text string) string {

@@ -143,5 +143,5 @@ var labels = map[string]string{
 	"jobnum": "Job number", "pbs_change_detection_mode": "PBS change detection", "io_workers": "I/O workers", "zstd": "Zstd threads", "ip_address": "IP address",
 	"max_cpu": "CPUs", "max_memory": "Memory", "node_id": "Node ID", "vcpus": "vCPUs", "request_id": "Request ID", "object_repr": "Object", "user_name": "User",
 	"changed_object_type": "Type", "poll_interval": "Poll interval (s)", "verify_ssl": "Verify TLS", "ca_certificate": "CA certificate", "has_credentials": "Secret", "schedule_text": "In words", "proxmox_node": "Source node", "target_node": "Target node",
-	"disable": "Disabled",
+	"disable": "Disabled", "endpoint": "Endpoint",
 }

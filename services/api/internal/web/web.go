@@ -82,6 +82,7 @@ type page struct {
 	id     uuid.UUID
 	origin string
 	prefs  preferences
+	clock  *time.Location // see zone
 }
 
 // answer is what handlers return: a page, or where to go.

@@ -1,19 +1,113 @@
 package web
 
-import "time"
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // zoneCookie is where a browser says in which time zone it is. It is set by theme.js.
 const zoneCookie = "proxops_tz"
 
 // zone is the time zone of who looks, or UTC if the browser does not say one.
 func (p *page) zone() *time.Location {
-	c, err := p.http.Cookie(zoneCookie)
-	if err != nil || c.Value == "" || c.Value == "Local" || len(c.Value) > 64 {
-		return time.UTC
+	if p.clock == nil {
+		p.clock = time.UTC
+		if c, err := p.http.Cookie(zoneCookie); err == nil && c.Value != "Local" && len(c.Value) <= 64 {
+			if zone, err := time.LoadLocation(c.Value); err == nil {
+				p.clock = zone
+			}
+		}
 	}
-	zone, err := time.LoadLocation(c.Value)
+	return p.clock
+}
+
+// place is what a time zone is called where there is little room: its city.
+func place(zone string) string {
+	return strings.ReplaceAll(zone[strings.LastIndexByte(zone, '/')+1:], "_", " ")
+}
+
+// sameClock says whether two zones show the same time all year, as those of neighbours do.
+func sameClock(a, b *time.Location, now time.Time) bool {
+	for month := range 12 {
+		at := now.AddDate(0, month, 0)
+		_, one := at.In(a).Zone()
+		if _, other := at.In(b).Zone(); one != other {
+			return false
+		}
+	}
+	return true
+}
+
+// zonesOf returns the time zones of endpoints, by id: "" where none is known. Whoever may see a job may know when it runs, if not all of its endpoint.
+func (p *page) zonesOf(ctx context.Context, endpoints []int64) (map[string]string, error) {
+	rows, err := p.Queries.EndpointZones(ctx, endpoints)
 	if err != nil {
-		return time.UTC
+		return nil, fmt.Errorf("read the time zones of endpoints: %w", err)
 	}
-	return zone
+	zones := make(map[string]string, len(rows))
+	for _, row := range rows {
+		zones[strconv.FormatInt(row.ID, 10)] = row.Zone
+	}
+	return zones, nil
+}
+
+// tellClocks says of jobs of Proxmox in which zone their schedules are: all of that is in "zone", and whose clock it is in "clock", unless it is that of
+// who looks.
+func tellClocks(ctx context.Context, p *page, rows []object) error {
+	var endpoints []int64
+	for _, o := range rows {
+		if id := o.sub("endpoint").number("id"); id != 0 && o.text("schedule") != "" {
+			endpoints = append(endpoints, id)
+		}
+	}
+	if endpoints == nil {
+		return nil
+	}
+	zones, err := p.zonesOf(ctx, endpoints)
+	if err != nil {
+		return err
+	}
+	clocks, now := map[string]string{}, time.Now()
+	for _, o := range rows {
+		zone, known := zones[o.sub("endpoint").id()]
+		if !known {
+			continue
+		}
+		if _, told := clocks[zone]; !told {
+			clocks[zone] = p.clockOf(zone, now)
+		}
+		o["zone"], o["clock"] = zone, clocks[zone]
+	}
+	return nil
+}
+
+// clockOf names the clock of a zone; "" if it is that of who looks. Nothing known stands for UTC.
+func (p *page) clockOf(zone string, now time.Time) string {
+	location, err := time.LoadLocation(zone)
+	switch {
+	case zone == "" || err != nil:
+		return "≈ UTC"
+	case sameClock(location, p.zone(), now):
+		return ""
+	}
+	return place(zone)
+}
+
+// sinceText is a time in the past with as little as tells it from others: the hour of today, the day of this year.
+func (p *page) sinceText(at string) string {
+	t, ok := parseMoment(at)
+	if !ok {
+		return at
+	}
+	t = t.In(p.zone())
+	switch now := time.Now().In(p.zone()); {
+	case t.Format(time.DateOnly) == now.Format(time.DateOnly):
+		return t.Format("15:04")
+	case t.Year() == now.Year():
+		return t.Format("2 Jan")
+	}
+	return t.Format(time.DateOnly)
 }

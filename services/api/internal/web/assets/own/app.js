@@ -575,7 +575,27 @@
     for (const frame of $(".table-responsive", at)) if (!frame.querySelector("a, button, input, summary")) frame.tabIndex = 0;
   }
 
-  function ready(at) { frames(at); times(at); hours(at); pickers(at); zones(at); moments(at); selection(); }
+  // Rows of lists are cards on narrow screens: each cell says what it is about, and all are what they were for those who listen, however they look.
+  function cards(at) {
+    const is = (e, role) => { if (e) e.setAttribute("role", role); };
+    for (const table of $("table.list:not(.cal-agenda)", at)) {
+      table.classList.add("cards");
+      const heads = $("thead th", table).map((th) => (th.querySelector(".visually-hidden, input") ? "" : th.textContent.trim().replace(/\s+/g, " ")));
+      is(table, "table");
+      for (const part of $("thead, tbody", table)) is(part, "rowgroup");
+      for (const row of $("tr", table)) {
+        is(row, "row");
+        let column = 0;
+        for (const cell of row.cells) {
+          is(cell, cell.tagName === "TD" ? "cell" : cell.closest("thead") ? "columnheader" : "rowheader");
+          if (cell.colSpan === 1 && heads[column] && cell.closest("tbody")) cell.dataset.label = heads[column];
+          column += cell.colSpan;
+        }
+      }
+    }
+  }
+
+  function ready(at) { cards(at); frames(at); times(at); hours(at); pickers(at); zones(at); moments(at); selection(); }
   document.addEventListener("DOMContentLoaded", () => { ready(document); follow(); watch(); });
   document.addEventListener("htmx:afterSwap", (e) => { ready(e.detail.target.parentElement || document); follow(); watch(); });
 })();
