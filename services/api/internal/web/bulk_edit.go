@@ -7,8 +7,15 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/proxops/proxops/services/api/internal/resource"
+)
+
+// tagsName is where the menu of tags beside a list sends them, and pickTag what it says without any.
+const (
+	tagsName = "_tags"
+	pickTag  = "Pick a tag first."
 )
 
 // tagActions are what can be done to tags of many objects, by the names that the API has for it.
@@ -32,8 +39,12 @@ func (w *Web) editMany(r *resource.Resource) handler {
 		}
 		// The menu of tags beside a list says at once what to do.
 		if action := p.http.URL.Query().Get("tags"); slices.Contains(tagActions, action) {
+			if strings.Join(p.http.PostForm[tagsName], "") == "" { // scripts say so beside the picker
+				p.tell(ctx, pickTag)
+				return answer{to: b.back}, nil
+			}
 			p.http.PostForm.Set(changeName, action)
-			p.http.PostForm[action] = p.http.PostForm["_tags"]
+			p.http.PostForm[action] = p.http.PostForm[tagsName]
 			p.http.PostForm.Set(applyName, "1")
 		}
 		status := http.StatusOK

@@ -122,6 +122,50 @@ func TestTagsAreAddedAndRemovedFromTheList(t *testing.T) {
 	}
 }
 
+func TestAMenuOfTagsWithoutATagChangesNothing(t *testing.T) {
+	admin := serve(t)
+	ids := admin.clusters(2)
+	for _, action := range []string{"add_tags", "remove_tags"} {
+		form := url.Values{"pk": {join(ids)}, "_tags": {""}, "_query": {"q=cluster"}}
+		admin.post(clustersPath+"edit/?tags="+action, form).goes(t, clustersPath+"?q=cluster")
+		if g := admin.get(clustersPath); textOf(g.one(t, role("status"), saying("…tag"))) != "Pick a tag first." {
+			t.Errorf("%s: the list does not say what is missing", action)
+		}
+	}
+}
+
+func TestPickersWithoutScriptsKeepAllThatIsPicked(t *testing.T) {
+	admin := serve(t)
+	var tags []any
+	for _, slug := range []string{"a", "b", "c"} {
+		tags = append(tags, admin.make(tagsPath, map[string]any{"name": slug, "slug": slug}))
+	}
+	id := admin.make(clustersPath, map[string]any{"name": "x", "tags": tags})
+	g := admin.get(at(clustersPath, id, "edit/")).want(t, 200)
+	path := at(clustersPath, id, "edit/")
+	if got := g.sent(g.one(t, tag("form"), with("data-form")))["tags"]; !slices.Contains(got, strings.Trim(strings.ReplaceAll(fmt.Sprint(tags), " ", ","), "[]")) {
+		t.Errorf("the form sends the tags %q", got)
+	}
+	admin.changed(g, path, url.Values{"description": {"new"}}).goes(t, at(clustersPath, id))
+	if o := admin.read(clustersPath, id); len(o["tags"].([]any)) != 3 || o["description"] != "new" {
+		t.Errorf("afterwards it is %v", o)
+	}
+	admin.changed(admin.get(path), path, url.Values{"tags": {fmt.Sprintf("%v, %v", tags[0], tags[2])}}).goes(t, at(clustersPath, id))
+	if o := admin.read(clustersPath, id); len(o["tags"].([]any)) != 2 {
+		t.Errorf("one taken away leaves %v", o["tags"])
+	}
+	// Filters, too: what the form sends is what was asked for.
+	list := admin.get(clustersPath + "?tag__any=a&tag__any=b").want(t, 200)
+	again := list.sent(list.one(t, tag("form"), with("data-filters")))
+	if got := again["tag__any"]; len(got) != 1 || got[0] != "a,b" {
+		t.Fatalf("the filters send %q", again)
+	}
+	list = admin.get(clustersPath + "?" + again.Encode()).want(t, 200)
+	if n := len(list.all(with("data-row"))); n != 1 || len(list.all(with("data-chosen"))) != 2 {
+		t.Errorf("%d rows, filters %v", n, list.text())
+	}
+}
+
 func TestBulkEditSaysWhichObjectCannotBeSo(t *testing.T) {
 	admin := serve(t)
 	ids := admin.clusters(2)

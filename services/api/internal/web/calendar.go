@@ -107,6 +107,9 @@ func (p *page) readCalendar(now time.Time) *almanac {
 			c.params[name] = values
 		}
 	}
+	for _, name := range jobResources {
+		spread(p.filterControls(p.Store.Set.Get(name)), c.params)
+	}
 	if v := c.params.Get("view"); v == weekView || v == agendaView {
 		c.view = v
 	}

@@ -23,7 +23,8 @@ func (p *page) calendarFilters(c *almanac) (controls []filterControl, chips []fi
 		if c.kind() != "" && c.kind() != kind || !p.may(r, resource.View) {
 			continue
 		}
-		of, set := p.filterControls(r, c.filtering(), c.wrong)
+		of := p.filterControls(r)
+		set := fill(of, c.filtering(), c.wrong)
 		for _, f := range of {
 			if !slices.ContainsFunc(all, func(other filterControl) bool { return other.param == f.param }) {
 				all = append(all, f)

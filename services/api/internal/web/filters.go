@@ -53,25 +53,17 @@ var (
 	pickLookups   = []lookup{{"", "any of"}, {"__n", "none of"}}
 )
 
-// filterControls are the filters of a resource with what is set, and the chips of those that are.
-func (p *page) filterControls(r *resource.Resource, set url.Values, wrong map[string][]string) (controls []filterControl, chips []filterChip) {
+// filterControls are the filters of a resource.
+func (p *page) filterControls(r *resource.Resource) (controls []filterControl) {
 	add := func(c filterControl) {
 		if c.lookups == nil {
 			c.lookups = []lookup{{}}
 		}
 		c.lookups = slices.DeleteFunc(slices.Clone(c.lookups), func(l lookup) bool { return !r.Filtered(c.param + l.suffix) })
-		if len(c.lookups) == 0 {
-			return
+		if len(c.lookups) > 0 {
+			c.lookup = c.lookups[0].suffix
+			controls = append(controls, c)
 		}
-		c.lookup = c.lookups[0].suffix
-		for _, l := range c.lookups {
-			if values := set[c.param+l.suffix]; len(values) > 0 {
-				c.lookup, c.values = l.suffix, values
-				chips = append(chips, filterChip{text: c.label + " " + l.label + " " + strings.Join(values, ", "), param: c.param + l.suffix})
-			}
-			c.wrong = append(c.wrong, wrong[c.param+l.suffix]...)
-		}
-		controls = append(controls, c)
 	}
 	for _, fields := range [][]resource.Field{r.Fields, r.More} {
 		for i := range fields {
@@ -110,10 +102,36 @@ func (p *page) filterControls(r *resource.Resource, set url.Values, wrong map[st
 			add(c)
 		}
 	}
-	if q := set.Get("q"); q != "" {
-		chips = append([]filterChip{{text: "Search: " + q, param: "q"}}, chips...)
+	return controls
+}
+
+// spread makes many values of what a picker without scripts sends as one.
+func spread(controls []filterControl, set url.Values) {
+	for _, c := range controls {
+		for _, l := range c.lookups {
+			if values := set[c.param+l.suffix]; c.kind == "pick" && len(values) > 0 {
+				set[c.param+l.suffix] = strings.FieldsFunc(strings.Join(values, ","), separates)
+			}
+		}
 	}
-	return controls, chips
+}
+
+// fill puts into controls what is set and what is wrong with it, and returns the chips of what is set.
+func fill(controls []filterControl, set url.Values, wrong map[string][]string) (chips []filterChip) {
+	if q := set.Get("q"); q != "" {
+		chips = append(chips, filterChip{text: "Search: " + q, param: "q"})
+	}
+	for i := range controls {
+		c := &controls[i]
+		for _, l := range c.lookups {
+			if values := set[c.param+l.suffix]; len(values) > 0 {
+				c.lookup, c.values = l.suffix, values
+				chips = append(chips, filterChip{text: c.label + " " + l.label + " " + strings.Join(values, ", "), param: c.param + l.suffix})
+			}
+			c.wrong = append(c.wrong, wrong[c.param+l.suffix]...)
+		}
+	}
+	return chips
 }
 
 // wordOptions are the words that a filter knows.

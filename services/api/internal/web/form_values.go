@@ -64,7 +64,7 @@ func (c *formField) take(sent url.Values) {
 	}
 	c.values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
 	if c.kind == "pick" || c.kind == "picks" {
-		c.values = slices.DeleteFunc(strings.Split(strings.Join(values, ","), ","), func(v string) bool { return v == "" })
+		c.values = strings.FieldsFunc(strings.Join(values, ","), separates)
 	}
 	if c.kind == "actions" {
 		c.values = append(c.values, strings.FieldsFunc(sent.Get(c.input()+"_more"), separates)...)

@@ -66,6 +66,8 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 		l.order[name] = true
 	}
 	asked := askedOf(params)
+	l.filters = p.filterControls(r)
+	spread(l.filters, asked)
 	l.params = asked
 	l.limit = p.limit(params)
 	query := cloneValues(asked)
@@ -97,7 +99,7 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 	}
 	l.offset, _ = strconv.Atoi(params.Get("offset")) // what is no number is the beginning
 	l.offset = max(0, l.offset)
-	l.filters, l.active = p.filterControls(r, asked, l.wrong)
+	l.active = fill(l.filters, asked, l.wrong)
 	return l, nil
 }
 

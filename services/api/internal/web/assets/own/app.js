@@ -453,6 +453,16 @@
   }
   document.addEventListener("proxops:selected", selection);
   document.addEventListener("change", (e) => { if (e.target.matches("[data-matching]")) selection(); });
+  // A menu that needs something to be picked says so, and sends nothing without.
+  document.addEventListener("submit", (e) => {
+    const menu = e.submitter && e.submitter.closest("[data-needs]");
+    if (!menu || menu.querySelector('[name="' + menu.dataset.needs + '"]')) return;
+    e.preventDefault();
+    const said = menu.querySelector("[data-missing]");
+    said.textContent = said.dataset.missing;
+    menu.querySelector("input").focus();
+  });
+  document.addEventListener("proxops:picked", (e) => { const menu = e.target.closest("[data-needs]"); if (menu) menu.querySelector("[data-missing]").textContent = ""; });
   // In bulk, what is touched is to be changed.
   function touched(e) {
     const field = e.target.closest && e.target.closest(".bulk-field");
