@@ -69,7 +69,7 @@ func (b *tab) everybody(script, path string) {
 	if wide.Page > wide.Screen || wide.Screen > 390 {
 		b.t.Errorf("on a screen of 390 pixels the page is %d wide in a view of %d: %s", wide.Page, wide.Screen, strings.Join(wide.Elements, "\n\t"))
 	}
-	b.accessible(script, "narrow", "color-contrast", "scrollable-region-focusable", "summary-name", "button-name", "link-name")
+	b.accessible(script, "narrow", "color-contrast", "scrollable-region-focusable", "summary-name", "button-name", "link-name", "aria-required-children", "aria-required-parent", "aria-allowed-attr", "aria-allowed-role")
 	b.quiet()
 }
 

@@ -10,7 +10,9 @@ func TestListsSayWhoseClockTimesGoBy(t *testing.T) {
 	f := newClusters(t)
 	f.run("UPDATE endpoints SET time_zone = 'Asia/Tokyo' WHERE id = $1", f.prod)
 	f.routine("nightly", f.prod, nil, "next_run = '2026-11-29T17:00:00Z'")
-	schedule := func() string { return textOf(cellOf(f.get(routinesPath).want(t, 200).one(t, with("data-row")), "schedule")) }
+	schedule := func() string {
+		return textOf(cellOf(f.get(routinesPath).want(t, 200).one(t, with("data-row")), "schedule"))
+	}
 	head := func() string {
 		for _, h := range f.get(routinesPath).heads() {
 			if strings.HasPrefix(h, "Next run") {

@@ -164,6 +164,9 @@ func (l *listing) sortBy(column string) string {
 	return l.with("ordering", column)
 }
 
+// maxFlexible is the number of flexible columns from which on they are alike.
+const maxFlexible = 6
+
 // flexible is how many columns share the room that the others leave.
 func (l *listing) flexible() (n int) {
 	for i, c := range l.columns {
@@ -171,7 +174,7 @@ func (l *listing) flexible() (n int) {
 			n++
 		}
 	}
-	return n
+	return min(n, maxFlexible)
 }
 
 func (l *listing) first() int { return min(l.offset+1, l.count) }

@@ -88,7 +88,7 @@
     move.focus();
     const all = $(".column-choice", item.parentElement);
     const said = item.closest("form").querySelector("[role=status]");
-    if (said) said.textContent = item.textContent.trim().split("\n")[0].trim() + ": place " + (all.indexOf(item) + 1) + " of " + all.length;
+    if (said) said.textContent = item.querySelector("label").textContent.trim() + ": place " + (all.indexOf(item) + 1) + " of " + all.length;
   });
 
   // Pickers: what is typed is searched in a list of the API.
@@ -210,17 +210,14 @@
   }
   document.addEventListener("change", (e) => {
     if (e.target.matches("[data-select-all]")) {
-      for (const box of $("[data-row] input[name=pk]")) { box.checked = e.target.checked; mark(box); }
-    }
-    if (e.target.matches("[data-row] input[name=pk]")) mark(e.target);
+      for (const box of $("[data-row] input[name=pk]")) box.checked = e.target.checked;
+    } else if (!e.target.matches("[data-row] input[name=pk]")) return;
+    for (const box of $("[data-row] input[name=pk]")) box.closest("[data-row]").classList.toggle("picked", box.checked);
+    selection();
   });
-  function mark(box) {
-    box.closest("[data-row]").classList.toggle("picked", box.checked);
-    document.dispatchEvent(new CustomEvent("proxops:selected", { detail: $("[data-row] input[name=pk]:checked").length }));
-  }
   let prefix = false;
   document.addEventListener("keydown", (e) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, dialog[open]")) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input:not([type=checkbox]), textarea, select, dialog[open]")) return;
     if (prefix) {
       prefix = false;
       const link = $("[data-go]").find((a) => a.dataset.go === e.key);
@@ -451,7 +448,6 @@
     const head = document.querySelector("[data-select-all]");
     if (head) { const rows = $("[data-row] input[name=pk]").length; head.checked = rows > 0 && n === rows; head.indeterminate = n > 0 && n < rows; }
   }
-  document.addEventListener("proxops:selected", selection);
   document.addEventListener("change", (e) => { if (e.target.matches("[data-matching]")) selection(); });
   // A menu that needs something to be picked says so, and sends nothing without.
   document.addEventListener("submit", (e) => {
