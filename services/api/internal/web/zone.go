@@ -3,7 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 )
@@ -41,45 +41,33 @@ func sameClock(a, b *time.Location, now time.Time) bool {
 	return true
 }
 
-// zonesOf returns the time zones of endpoints, by id: "" where none is known. Whoever may see a job may know when it runs, if not all of its endpoint.
-func (p *page) zonesOf(ctx context.Context, endpoints []int64) (map[string]string, error) {
-	rows, err := p.Queries.EndpointZones(ctx, endpoints)
-	if err != nil {
-		return nil, fmt.Errorf("read the time zones of endpoints: %w", err)
-	}
-	zones := make(map[string]string, len(rows))
-	for _, row := range rows {
-		zones[strconv.FormatInt(row.ID, 10)] = row.Zone
-	}
-	return zones, nil
-}
-
 // tellClocks says of jobs of Proxmox in which zone their schedules are: all of that is in "zone", and whose clock it is in "clock", unless it is that of
-// who looks.
+// who looks. Whoever may see a job may know when it runs, if not all of its endpoint.
 func tellClocks(ctx context.Context, p *page, rows []object) error {
 	var endpoints []int64
 	for _, o := range rows {
-		if id := o.sub("endpoint").number("id"); id != 0 && o.text("schedule") != "" {
+		if id := o.sub("endpoint").number("id"); id != 0 && o.text("schedule") != "" && !slices.Contains(endpoints, id) {
 			endpoints = append(endpoints, id)
 		}
 	}
 	if endpoints == nil {
 		return nil
 	}
-	zones, err := p.zonesOf(ctx, endpoints)
+	found, err := p.Queries.EndpointZones(ctx, endpoints)
 	if err != nil {
-		return err
+		return fmt.Errorf("read the time zones of endpoints: %w", err)
 	}
-	clocks, now := map[string]string{}, time.Now()
+	zones, clocks, now := map[int64]string{}, map[string]string{}, time.Now()
+	for _, e := range found {
+		zones[e.ID] = e.Zone
+		if _, told := clocks[e.Zone]; !told {
+			clocks[e.Zone] = p.clockOf(e.Zone, now)
+		}
+	}
 	for _, o := range rows {
-		zone, known := zones[o.sub("endpoint").id()]
-		if !known {
-			continue
+		if zone, known := zones[o.sub("endpoint").number("id")]; known {
+			o["zone"], o["clock"] = zone, clocks[zone]
 		}
-		if _, told := clocks[zone]; !told {
-			clocks[zone] = p.clockOf(zone, now)
-		}
-		o["zone"], o["clock"] = zone, clocks[zone]
 	}
 	return nil
 }
