@@ -1,16 +1,14 @@
 package web_test
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/net/html"
+
+	"github.com/proxops/proxops/libs/pgtest"
 )
 
 // customised makes clusters that have a custom field of each kind: the first has values, the second none.
@@ -100,47 +98,14 @@ func TestCustomFieldsAreColumns(t *testing.T) {
 	}
 }
 
-// statements counts what a pool sends.
-type statements struct{ n atomic.Int64 }
-
-func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	s.n.Add(1)
-	return ctx
-}
-
-func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-func (s *statements) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) { s.n.Add(1) }
-
-func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
-
-// counting makes the lists of the server count their statements.
-func (p *person) counting() *statements {
-	p.t.Helper()
-	count := &statements{}
-	config := p.pool.Config()
-	config.ConnConfig.Tracer = count
-	pool, err := pgxpool.NewWithConfig(p.t.Context(), config)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(pool.Close)
-	p.ui.Store.Pool = pool
-	return count
-}
-
 func TestCustomFieldsCostTheListsThatShowThem(t *testing.T) {
-	admin := serve(t)
+	pool, sent := pgtest.Counted(t)
+	admin := serveOn(t, pool)
 	admin.customised()
-	count := admin.counting()
 	cost := func() int64 {
-		before := count.n.Load()
+		before := sent.Load()
 		admin.get(clustersPath).want(t, 200)
-		return count.n.Load() - before
+		return sent.Load() - before
 	}
 	cost() // prepares statements
 	without := cost()

@@ -584,7 +584,8 @@
   // Rows of lists are cards on narrow screens: each cell says what it is about, and all are what they were for those who listen, however they look.
   function cards(at) {
     const is = (e, role) => { if (e) e.setAttribute("role", role); };
-    for (const table of $("table.list:not(.cal-agenda)", at)) {
+    const lists = "table.list:not(.cal-agenda)", around = at.closest && at.closest(lists);
+    for (const table of around ? [around] : $(lists, at)) {
       table.classList.add("cards");
       const heads = $("thead th", table).map((th) => (th.querySelector(".visually-hidden, input") ? "" : th.textContent.trim().replace(/\s+/g, " ")));
       is(table, "table");
