@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -101,12 +100,12 @@ func run(ctx context.Context, cfg Config, deps Deps) error {
 	}
 	defer b.Close()
 	hub := live.New(live.Options{Bus: b, Pool: pool, Log: log, Metrics: registry})
-	handler, err := cfg.handler(pool, b, hub, log)
+	server, err := cfg.server(pool, b, hub, log)
 	if err != nil {
 		return err
 	}
-	routes := pages(handler, web.NewSessions(pool, cfg.SecureCookies), pool, log)
-	if err := handler.Prepare(); err != nil {
+	routes := server.handler()
+	if err := server.api.Prepare(); err != nil {
 		return err
 	}
 	parts := []func(context.Context) error{
@@ -144,31 +143,38 @@ func (c Config) check() error {
 	return auth.Exempt(c.ExemptViewPermissions).Check()
 }
 
-func (c Config) handler(pool *pgxpool.Pool, b *bus.Bus, hub *live.Hub, log *slog.Logger) (*rest.API, error) {
+// server is the API, and the pages that go through it.
+type server struct {
+	api *rest.API
+	ui  *web.Web
+}
+
+func (c Config) server(pool *pgxpool.Pool, b *bus.Bus, hub *live.Hub, log *slog.Logger) (s server, err error) {
 	hints := hints{bus: b, log: log}
 	set, err := catalog.New(catalog.Options{SiteKeys: c.SiteKeys, Peppers: c.Peppers, EndpointsChanged: hints.endpointsChanged, JobsChanged: hints.jobsChanged})
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	return &rest.API{
+	queries, sessions := store.New(pool), web.NewSessions(pool, c.SecureCookies)
+	tokens := &auth.Tokens{Queries: queries, Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log}
+	s.api = &rest.API{
 		Store:  &resource.Store{Set: set, Pool: pool, Limits: resource.Limits{Default: c.PageSize, Max: c.MaxPageSize}},
-		Auth:   &auth.Tokens{Queries: store.New(pool), Peppers: c.Peppers, Exempt: c.ExemptViewPermissions, Guard: c.guard(log), Log: log},
 		Live:   hub,
-		Prober: &probe.Prober{Queries: store.New(pool), Bus: b, Log: log, Timeout: probeTimeout},
+		Prober: &probe.Prober{Queries: queries, Bus: b, Log: log, Timeout: probeTimeout},
 		Log:    log, Proxies: c.TrustedProxies, Version: app.Version(), Open: !*c.LoginRequired,
 		JobsChanged: hints.jobsChanged, JobCancelled: hints.jobCancelled, RunsStopped: hints.runsStopped,
-	}, nil
+	}
+	s.api.Auth = &web.Authenticator{Tokens: tokens, Sessions: sessions, Origin: s.api.Origin}
+	s.ui = &web.Web{
+		Store: s.api.Store, Queries: queries, Accounts: tokens, Sessions: sessions, Log: log, Version: app.Version(), Client: s.api.Client, Origin: s.api.Origin,
+		Prober: s.api.Prober, Syncs: s.api.Syncs(), Identities: s.api.Identities(),
+	}
+	return s, nil
 }
 
-// pages serves the API, and pages to people everywhere else.
-func pages(a *rest.API, sessions *scs.SessionManager, pool *pgxpool.Pool, log *slog.Logger) http.Handler {
-	tokens := a.Auth.(*auth.Tokens)
-	a.Auth = &web.Authenticator{Tokens: tokens, Sessions: sessions}
-	ui := &web.Web{
-		Store: a.Store, Queries: store.New(pool), Accounts: tokens, Sessions: sessions, Log: log, Version: app.Version(), Client: a.Client, Origin: a.Origin,
-		Prober: a.Prober, Syncs: a.Syncs(), Identities: a.Identities(),
-	}
-	api, pages := a.Handler(), ui.Handler()
+// handler serves the API, and pages to people everywhere else.
+func (s server) handler() http.Handler {
+	api, pages := s.api.Handler(), s.ui.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
 			api.ServeHTTP(w, r)

@@ -18,12 +18,12 @@ type Authenticator struct {
 	*auth.Tokens
 
 	Sessions *scs.SessionManager
+	// Origin tells how the browser reaches this server.
+	Origin func(*http.Request) (string, error)
 }
 
-var crossOrigin = http.NewCrossOriginProtection()
-
-// Authenticate is that of auth.Tokens for requests with a header Authorization, and for those without a session. What writes must come from a page of
-// this server.
+// Authenticate is that of auth.Tokens for requests with a header Authorization, and for those without a session that somebody has. What writes must come
+// from a page of this server.
 func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, client netip.Addr) (*auth.Principal, error) {
 	cookie, err := r.Cookie(Cookie)
 	if err != nil || r.Header.Get("Authorization") != "" {
@@ -33,16 +33,19 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, clien
 	if err != nil {
 		return nil, fmt.Errorf("load a session: %w", err)
 	}
-	id := userOf(session, a.Sessions)
-	if id == 0 {
+	who, err := whose(session, a.Sessions, a)
+	if err != nil {
+		return nil, err
+	}
+	if who == nil {
 		return a.Tokens.Authenticate(ctx, r, client)
 	}
-	if err := crossOrigin.Check(r); err != nil {
+	origin, err := a.Origin(r)
+	if err != nil {
+		return nil, err
+	}
+	if crossSite(r, origin) {
 		return nil, fault.Wrap(fault.Denied, resource.Detail("Cross-origin requests need a token."), "authenticate")
 	}
-	who, err := a.ByID(ctx, id)
-	if err == nil && who.Epoch != a.Sessions.GetString(session, epochKey) {
-		return a.Tokens.Authenticate(ctx, r, client)
-	}
-	return who, err
+	return who, nil
 }

@@ -56,7 +56,7 @@ func (p *page) selection(ctx context.Context, r *resource.Resource, action resou
 	asked := -1
 	params, err := url.ParseQuery(b.query)
 	if err != nil {
-		return nil, badForm(err)
+		return nil, badChoice("The selection cannot be read: its filters are no address.")
 	}
 	if p.http.PostFormValue(matchingName) == "" {
 		ids := selected(p.http.PostForm)

@@ -2,7 +2,11 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
+	"net/http"
+	"os"
 	"slices"
 	"strings"
 
@@ -56,7 +60,30 @@ func badChoice(text string) error {
 	return fault.Wrap(fault.Invalid, resource.Detail(text), "read the form")
 }
 
-func badForm(err error) error { return fault.Wrap(fault.Invalid, err, "read the form") }
+// rejection is what concerns HTTP alone, and so is no kind of fault.
+type rejection struct {
+	status      int
+	title, text string
+}
+
+// Error implements error.
+func (r rejection) Error() string { return r.text }
+
+var errOtherSite = rejection{
+	http.StatusForbidden, "This form was sent from another site",
+	"Nothing was done. If it was a page of Proxops that sent it, this server does not know its address: its proxy must be trusted, and say it in X-Forwarded-Host.",
+}
+
+// unreadable refuses a form that did not arrive as it must.
+func unreadable(err error) error {
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return rejection{http.StatusRequestEntityTooLarge, "That is too much", fmt.Sprintf("The form is larger than %d MiB. Nothing was saved.", formSize>>20)}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return rejection{http.StatusRequestTimeout, "That took too long", fmt.Sprintf("The form took longer than %s to arrive. Nothing was saved.", formTime)}
+	}
+	return badChoice("The form could not be read to its end. Nothing was saved.")
+}
 
 // whole is everything that is wrong with a request, where there are no fields to say it at.
 func whole(e resource.Errors) string {

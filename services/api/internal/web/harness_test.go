@@ -49,6 +49,7 @@ type server struct {
 	http *httptest.Server
 	set  *resource.Set
 	ui   *web.Web
+	api  *rest.API
 	log  *bytes.Buffer
 
 	prober prober
@@ -104,13 +105,14 @@ func serveOn(t *testing.T, pool *pgxpool.Pool) *person {
 	tokens := &auth.Tokens{Queries: queries, Peppers: peppers, Guard: auth.NewGuard(25, time.Hour, log), Log: log}
 	api := &rest.API{
 		Store: &resource.Store{Set: s.set, Pool: s.pool, Limits: resource.Limits{Default: 50, Max: 1000}},
-		Auth:  &web.Authenticator{Tokens: tokens, Sessions: sessions}, Log: log, Version: "test", JobsChanged: nothing,
+		Log:   log, Version: "test", JobsChanged: nothing,
 	}
+	api.Auth = &web.Authenticator{Tokens: tokens, Sessions: sessions, Origin: api.Origin}
 	ui := &web.Web{
 		Store: api.Store, Queries: queries, Accounts: tokens, Sessions: sessions, Log: log, Version: "test", Client: api.Client, Origin: api.Origin,
 		Prober: &s.prober, Syncs: api.Syncs(), Identities: api.Identities(),
 	}
-	s.ui = ui
+	s.ui, s.api = ui, api
 	pages, answers := ui.Handler(), api.Handler()
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {

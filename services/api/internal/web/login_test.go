@@ -35,9 +35,9 @@ func TestLoginLeadsNowhereElse(t *testing.T) {
 func TestASessionEndsWhenItIsLeftAlone(t *testing.T) {
 	for _, c := range []struct {
 		alone time.Duration
-		saved bool
+		saved bool // or taken away
 		want  int
-	}{{0, false, 200}, {2 * time.Hour, true, 200}, {15 * 24 * time.Hour, false, 303}} {
+	}{{0, false, 200}, {2 * time.Hour, true, 200}, {15 * 24 * time.Hour, true, 303}} {
 		admin := serve(t)
 		ctx, err := admin.ui.Sessions.Load(t.Context(), admin.session())
 		if err != nil {
@@ -86,7 +86,10 @@ func TestSessionsThatEndedAreForgotten(t *testing.T) {
 func TestFormsOfStrangersAreReadWithinBounds(t *testing.T) {
 	admin := serve(t)
 	form := url.Values{"username": {"admin"}, "password": {password}, "next": {strings.Repeat("x", 11<<20)}}.Encode()
-	admin.visitor().send("POST", "/login/", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded").want(t, 400)
+	g := admin.visitor().send("POST", "/login/", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded").want(t, 413)
+	if !g.has(role("heading"), saying("That is too much")) || !strings.Contains(g.text(), "larger than 10 MiB") {
+		t.Errorf("it is not said that it is too large: %s", g.text())
+	}
 	var files bytes.Buffer
 	w := multipart.NewWriter(&files)
 	for name, value := range map[string]string{"username": "admin", "password": password, "next": "/extras/tags/"} {

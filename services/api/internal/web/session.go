@@ -69,16 +69,15 @@ func ForgetSessions(ctx context.Context, queries *store.Queries, log *slog.Logge
 
 // identify finds out who looks. A user who is no longer active is nobody.
 func (p *page) identify(ctx context.Context) error {
-	id := userOf(ctx, p.Sessions)
-	if id == 0 {
-		return nil
-	}
-	who, err := p.Accounts.ByID(ctx, id)
-	if fault.KindOf(err) == fault.Denied || err == nil && who.Epoch != p.Sessions.GetString(ctx, epochKey) {
-		return p.Sessions.Destroy(ctx)
-	}
+	who, err := whose(ctx, p.Sessions, p.Accounts)
 	if err != nil {
 		return err
+	}
+	if who == nil {
+		if p.Sessions.Exists(ctx, userKey) {
+			return p.Sessions.Destroy(ctx)
+		}
+		return nil
 	}
 	p.who = who
 	if sinceSeen(ctx, p.Sessions) > seenEvery {
@@ -147,12 +146,28 @@ func (w *Web) enter(ctx context.Context, who *auth.Principal) {
 	w.Sessions.Put(ctx, seenKey, time.Now().Unix())
 }
 
-// userOf is the id of the user of a session, 0 if it is nobody's or was left alone for too long.
-func userOf(ctx context.Context, sessions *scs.SessionManager) int32 {
-	if sinceSeen(ctx, sessions) > sessionLife {
-		return 0
+// whose is the user of a session; nil if it is nobody's, or no longer theirs: it was left alone for too long, the user is not active any more, or has
+// another password.
+func whose(ctx context.Context, sessions *scs.SessionManager, accounts Accounts) (*auth.Principal, error) {
+	id := sessions.GetInt32(ctx, userKey)
+	if id == 0 || sinceSeen(ctx, sessions) > sessionLife {
+		return nil, nil
 	}
-	return sessions.GetInt32(ctx, userKey)
+	who, err := accounts.ByID(ctx, id)
+	if fault.KindOf(err) == fault.Denied || err == nil && who.Epoch != sessions.GetString(ctx, epochKey) {
+		return nil, nil
+	}
+	return who, err
+}
+
+var crossOrigin = http.NewCrossOriginProtection()
+
+// crossSite says that a request that writes comes from a page of another site. Browsers that do not say so name the origin of the page, which is held
+// against the one by which they reach this server: a proxy may ask for another host.
+func crossSite(r *http.Request, origin string) bool {
+	asked := r.WithContext(r.Context()) // a copy
+	_, asked.Host, _ = strings.Cut(origin, "://")
+	return crossOrigin.Check(asked) != nil
 }
 
 func sinceSeen(ctx context.Context, sessions *scs.SessionManager) time.Duration {

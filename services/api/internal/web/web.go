@@ -108,11 +108,7 @@ func (w *Web) Handler() http.Handler {
 	w.routes(e)
 	e.NoRoute(w.open(func(context.Context, *page) (answer, error) { return answer{}, errNoPage }))
 	e.NoMethod(w.open(func(context.Context, *page) (answer, error) { return answer{}, errNoPage }))
-	protected := http.NewCrossOriginProtection()
-	protected.SetDenyHandler(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		http.Error(rw, "This form was sent from another site.", http.StatusForbidden)
-	}))
-	pages := protected.Handler(w.Sessions.LoadAndSave(e))
+	pages := w.Sessions.LoadAndSave(e)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		// Caches may share files, so they come without the cookie of a session, and without reading and writing one.
 		if !serveAsset(rw, r) {
@@ -160,6 +156,9 @@ func (p *page) run(ctx context.Context, h handler, login bool) (answer, error) {
 	if p.origin, err = p.Origin(p.http); err != nil {
 		return answer{}, err
 	}
+	if crossSite(p.http, p.origin) {
+		return answer{}, errOtherSite
+	}
 	if err := p.identify(ctx); err != nil {
 		return answer{}, err
 	}
@@ -172,11 +171,14 @@ func (p *page) run(ctx context.Context, h handler, login bool) (answer, error) {
 	return h(ctx, p)
 }
 
-// formTime is how long a form may take to arrive.
-const formTime = 30 * time.Second
+// formTime is how long a form may take to arrive, and formSize how many bytes it may have.
+const (
+	formTime = 30 * time.Second
+	formSize = 10 << 20
+)
 
 // parseForm reads the form that was sent, for handlers to find in PostForm. It comes first, as handlers would make net/http read files of any size from
-// what says that it has some: no page sends any. A form without files is at most 10 MiB, as net/http has it.
+// what says that it has some: no page sends any.
 func (p *page) parseForm() error {
 	if p.http.Method != http.MethodPost {
 		_ = p.http.ParseForm() // what can be read of the address is what it says
@@ -185,9 +187,10 @@ func (p *page) parseForm() error {
 	// A writer that cannot set deadlines, as in tests, has none.
 	controller := http.NewResponseController(p.w)
 	_ = controller.SetReadDeadline(time.Now().Add(formTime))
+	p.http.Body = http.MaxBytesReader(p.w, p.http.Body, formSize)
 	if err := p.http.ParseForm(); err != nil {
 		p.w.Header().Set("Connection", "close") // what is left of the body would be taken for the next request
-		return badForm(err)
+		return unreadable(err)
 	}
 	// The server goes on reading to notice that the client leaves: that has no end.
 	_ = controller.SetReadDeadline(time.Time{})
@@ -253,6 +256,9 @@ func (p *page) refusal(ctx context.Context, err error) answer {
 	a := answer{status: wire.Status[kind], title: refusalTitles[kind]}
 	if t, ok := errors.AsType[auth.Throttled](err); ok {
 		a.status, a.title, text = http.StatusTooManyRequests, "Too many attempts", t.Error()
+	}
+	if r, ok := errors.AsType[rejection](err); ok {
+		a.status, a.title, text = r.status, r.title, r.text
 	}
 	a.body = refusalPage(a.status, a.title, text, p.id.String())
 	return a
