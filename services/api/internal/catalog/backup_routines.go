@@ -32,7 +32,7 @@ func backupRoutines() *resource.Resource {
 		Class: "BackupRoutine", Verbose: "Backup Routine",
 		Fields: fields(leading(routineDisplay), []resource.Field{
 			{Name: "endpoint", Kind: resource.Reference{To: Endpoints, CascadeFrom: goesWithEndpoint}, Required: true, Label: "Proxmox endpoint"},
-			{Name: "job_id", Kind: resource.Char{Max: 255}, Required: true, Label: "Job ID", Help: "Id of the backup job in Proxmox"},
+			{Name: "job_id", Kind: resource.Char{Max: 255}, Required: true, Label: "Job ID", Help: "ID of the backup job in Proxmox"},
 			mirrored(resource.Field{Name: "enabled", Kind: resource.Boolean{}, Default: true}),
 			mirrored(resource.Field{Name: "schedule", Kind: resource.Char{Max: 255}, Blank: true, Help: "Calendar event of Proxmox, or five fields of cron"}),
 			mirrored(resource.Field{Name: "next_run", Kind: resource.DateTime{}, Null: true}),
@@ -54,7 +54,7 @@ func backupRoutines() *resource.Resource {
 			mirrored(resource.Field{Name: "raw_config", Kind: resource.JSON{Form: resource.ObjectJSON}}),
 		}, trailing(), []resource.Field{
 			lastSeen("backup_routine"), staleSince, version,
-			{Name: "selection_mode", Kind: resource.Choice{Choices: resource.Options("vmid", "all", "pool", "none"), Plain: true}, ReadOnly: true, Default: "vmid", Mirrored: true},
+			{Name: "selection_mode", Kind: resource.Choice{Choices: append([]resource.Option{{Value: "vmid", Label: "VMIDs"}}, resource.Options("all", "pool", "none")...), Plain: true}, ReadOnly: true, Default: "vmid", Mirrored: true},
 			{Name: "exclude", Kind: resource.JSON{Form: resource.ListJSON}, ReadOnly: true, Mirrored: true},
 			{Name: "pool", Kind: resource.Char{}, ReadOnly: true, Mirrored: true},
 			char("mode", 50), char("compress", 50), count("keep_hourly"),

@@ -30,7 +30,7 @@ func journalEntries(words typeWords) *resource.Resource {
 			{Name: "assigned_object_id", Column: "object_id", Kind: resource.Integer{}, Required: true, Label: "Assigned object ID"},
 			{Name: "assigned_object", Kind: resource.Generic{Type: "assigned_object_type", ID: "assigned_object_id", Owned: true}, Null: true},
 			{Name: "created", Kind: resource.DateTime{Stamp: true, Range: true}, ReadOnly: true, Unlogged: true},
-			{Name: "created_by", Kind: resource.Reference{To: Users, SetNull: true, Plain: true, Named: true}, Null: true, ReadOnly: true, Help: "Id of the user who wrote it"},
+			{Name: "created_by", Kind: resource.Reference{To: Users, SetNull: true, Plain: true, Named: true}, Null: true, ReadOnly: true, Help: "ID of the user who wrote it"},
 			{Name: "kind", Kind: resource.Choice{Choices: journalKinds}, Default: "info"},
 			{Name: "comments", Kind: resource.Text{}, Required: true},
 			{Name: "tags", Kind: resource.Tags{}},

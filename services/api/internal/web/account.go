@@ -118,37 +118,22 @@ func (p *page) typeNames(permission object) string {
 
 // password lets people change theirs. All their other sessions end.
 func (w *Web) password(ctx context.Context, p *page) (answer, error) {
-	wrong := map[string][]string{}
 	if p.http.Method != http.MethodPost {
-		return answer{title: "Password", body: passwordPage(wrong)}, nil
+		return answer{title: "Password", body: passwordPage(nil)}, nil
 	}
-	old, chosen := seal.Secret(p.http.PostFormValue("old")), seal.Secret(p.http.PostFormValue("new"))
-	switch texts := auth.CheckNewPassword(chosen); {
-	case texts != nil:
-		wrong["new"] = texts
-	case chosen == old:
-		wrong["new"] = []string{"This is your password already."}
-	case chosen != seal.Secret(p.http.PostFormValue("again")):
-		wrong["again"] = []string{"This is not the same as the new password."}
-	default: // the last, as only so many guesses are looked at
-		_, err := w.Accounts.Login(ctx, p.who.Username, old, w.Client(p.http))
-		if err != nil && fault.KindOf(err) != fault.Denied {
-			return answer{}, err
-		}
-		if t, ok := errors.AsType[auth.Throttled](err); ok {
-			wrong["old"] = []string{t.Error()}
-		} else if err != nil {
-			wrong["old"] = []string{"This is not your password."}
-		}
+	chosen := seal.Secret(p.http.PostFormValue("new"))
+	wrong, err := p.checkPasswords(ctx, seal.Secret(p.http.PostFormValue("old")), chosen, seal.Secret(p.http.PostFormValue("again")))
+	if err != nil {
+		return answer{}, err
 	}
 	if len(wrong) > 0 {
 		return answer{status: http.StatusBadRequest, title: "Password", body: passwordPage(wrong)}, nil
 	}
-	_, err := w.Store.Update(ctx, w.Store.Set.Get(catalog.Users), int64(p.who.UserID), resource.Request{
+	_, err = w.Store.Update(ctx, w.Store.Set.Get(catalog.Users), int64(p.who.UserID), resource.Request{
 		At: p.at(), Actor: p.self(), Partial: true, Body: map[string]any{"password": chosen.Reveal()},
 	})
 	if invalid, refused := errors.AsType[resource.Errors](err); refused {
-		return answer{status: http.StatusBadRequest, title: "Password", body: passwordPage(map[string][]string{"new": flatten(invalid.Error())})}, nil
+		return answer{status: http.StatusBadRequest, title: "Password", body: passwordPage(map[string][]string{"new": {whole(invalid)}})}, nil
 	}
 	if err != nil {
 		return answer{}, err
@@ -165,10 +150,36 @@ func (w *Web) password(ctx context.Context, p *page) (answer, error) {
 	return answer{to: profilePath}, nil
 }
 
+// checkPasswords says what is wrong with a change of the password of who looks, by the fields of the form.
+func (p *page) checkPasswords(ctx context.Context, old, chosen, again seal.Secret) (wrong map[string][]string, err error) {
+	wrong = map[string][]string{}
+	if texts := auth.CheckNewPassword(chosen); texts != nil {
+		wrong["new"] = texts
+	} else if chosen == old {
+		wrong["new"] = []string{"This is your password already."}
+	}
+	if again != chosen {
+		wrong["again"] = []string{"This is not the same as the new password."}
+	}
+	if old == "" {
+		wrong["old"] = []string{"This field is required."}
+		return wrong, nil
+	}
+	_, err = p.Accounts.Login(ctx, p.who.Username, old, p.Client(p.http))
+	if t, ok := errors.AsType[auth.Throttled](err); ok {
+		wrong["old"] = []string{t.Error()}
+	} else if fault.KindOf(err) == fault.Denied && err != nil {
+		wrong["old"] = []string{"This is not your password."}
+	} else if err != nil {
+		return nil, err
+	}
+	return wrong, nil
+}
+
 // ownTokens lists the API tokens of who looks, and makes new ones, which are shown once.
 func (w *Web) ownTokens(ctx context.Context, p *page) (answer, error) {
 	r := w.Store.Set.Get(catalog.Tokens)
-	f := &form{r: r, view: viewOf(r)}
+	f := &form{draft: draftOf(r, nil)}
 	status := http.StatusOK
 	fields, err := p.formFields(ctx, r, nil, p.http.PostForm, true)
 	if err != nil {

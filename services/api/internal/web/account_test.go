@@ -46,15 +46,24 @@ func TestAPasswordIsChangedByWhoKnowsItAndEndsOtherSessions(t *testing.T) {
 	elsewhere := *eve.visitor()
 	elsewhere.name = "eve"
 	elsewhere.login(password)
-	for _, c := range []struct{ field, old, new, again, want string }{
-		{"old", "wrong", otherPassword, otherPassword, "This is not your password."},
-		{"new", password, "short", "short", "too short"},
-		{"again", password, otherPassword, otherPassword + "!", "not the same"},
-		{"new", password, password, password, "already"},
+	const notYours, notTheSame = "This is not your password.", "This is not the same as the new password."
+	for _, c := range []struct {
+		old, new, again string
+		want            [3]string // at the present, the new, and the new password again
+	}{
+		{"wrong", otherPassword, otherPassword, [3]string{notYours, "", ""}},
+		{password, "short", "short", [3]string{"", "too short", ""}},
+		{password, otherPassword, otherPassword + "!", [3]string{"", "", notTheSame}},
+		{password, password, password, [3]string{"", "already", ""}},
+		{"wrong", "short1", "short", [3]string{notYours, "too short. It must contain at least 12 characters. Password must have at least one uppercase letter.", notTheSame}},
+		{"", "", "", [3]string{"required", "too short", ""}},
 	} {
 		g := eve.post("/user/password/", url.Values{"old": {c.old}, "new": {c.new}, "again": {c.again}}).want(t, 400)
-		if text := textOf(g.one(t, with("id", "wrong-"+c.field))); !strings.Contains(text, c.want) {
-			t.Errorf("%v: %q", c, text)
+		for i, field := range []string{"old", "new", "again"} {
+			text := textOf(g.one(t, with("id", "wrong-"+field)))
+			if !strings.Contains(text, c.want[i]) || c.want[i] == "" && text != "" {
+				t.Errorf("%v: at %s: %q", c, field, text)
+			}
 		}
 		if strings.Contains(g.body, otherPassword) {
 			t.Error("the page has the password")

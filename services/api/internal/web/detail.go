@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -195,17 +194,9 @@ func differences(r *resource.Resource, change object) []difference {
 		if was == is || len(before) == 0 && empty(after[name]) || len(after) == 0 && empty(before[name]) {
 			continue
 		}
-		out = append(out, difference{labelOf(r, name), lean(before[name]), lean(after[name])})
+		out = append(out, difference{label(r, name), lean(before[name]), lean(after[name])})
 	}
 	return out
-}
-
-func labelOf(r *resource.Resource, name string) string {
-	if r == nil {
-		words := strings.ReplaceAll(name, "_", " ")
-		return strings.ToUpper(words[:1]) + words[1:]
-	}
-	return label(r, name)
 }
 
 func empty(v any) bool {

@@ -11,14 +11,14 @@ import templruntime "github.com/a-h/templ/runtime"
 import "github.com/proxops/proxops/services/api/internal/catalog"
 
 // formLeads are what is said above the forms of resources.
-var formLeads = map[string]func(p *page, f *form) templ.Component{
+var formLeads = map[string]func(p *page, d *draft) templ.Component{
 	catalog.Endpoints: endpointFormLead,
 	"backup-routines": mirroredFormLead,
 	"replications":    mirroredFormLead,
 }
 
 // mirroredFormLead says what becomes of what is changed here of a job of Proxmox.
-func mirroredFormLead(p *page, f *form) templ.Component {
+func mirroredFormLead(p *page, d *draft) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -51,7 +51,7 @@ func mirroredFormLead(p *page, f *form) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if f.o == nil {
+		if d.isNew() {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "A job that Proxmox does not have becomes stale with the next reading of its endpoint.")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -71,7 +71,7 @@ func mirroredFormLead(p *page, f *form) templ.Component {
 }
 
 // endpointFormLead says what an endpoint needs, and how its secret is kept.
-func endpointFormLead(p *page, f *form) templ.Component {
+func endpointFormLead(p *page, d *draft) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -96,7 +96,7 @@ func endpointFormLead(p *page, f *form) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if f.o == nil {
+		if d.isNew() {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<div class=\"problem\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -117,7 +117,7 @@ func endpointFormLead(p *page, f *form) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-		} else if f.o.flag("has_credentials") {
+		} else if d.o.flag("has_credentials") {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<div class=\"problem\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

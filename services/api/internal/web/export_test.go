@@ -24,3 +24,6 @@ func DashboardParts() []string { return slices.Sorted(maps.Keys(dashboardCards))
 
 // PiecesOf are the ids of the parts of the page of an object.
 func PiecesOf(r *resource.Resource) []string { return slices.Sorted(maps.Keys(pieces[r.Name])) }
+
+// Label names a field for people.
+var Label = label

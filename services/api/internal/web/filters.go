@@ -135,9 +135,9 @@ func fill(controls []filterControl, set url.Values, wrong map[string][]string) (
 }
 
 // wordOptions are the words that a filter knows.
-func wordOptions(words map[string]string) (options []resource.Option) {
-	for _, word := range slices.Sorted(maps.Keys(words)) {
-		options = append(options, resource.Option{Value: word, Label: typeName(word)})
+func wordOptions(known map[string]string) (options []resource.Option) {
+	for _, word := range slices.Sorted(maps.Keys(known)) {
+		options = append(options, resource.Option{Value: word, Label: words(word)})
 	}
 	return options
 }

@@ -153,6 +153,7 @@ func (p *page) controlOf(r *resource.Resource, f *resource.Field) formField {
 // hints say of fields how to fill them in, where the API need not.
 var hints = map[string]string{
 	"custom-fields.default":   `As JSON: a text in quotation marks, such as "ops".`,
+	"custom-fields.name":      "How the API calls it.",
 	"permissions.constraints": `As JSON: {"endpoint__name": "prod"} for the objects for which all of this holds; a list of such for those for which any holds; empty for all objects.`,
 	"permissions.actions":     "Further actions stand beside each other, such as grant (make tokens for others).",
 	"tokens.token":            "Usually empty: a secret is made, and shown once.",
@@ -172,12 +173,6 @@ func jsonControl(c formField, k resource.JSON) formField {
 	}
 	c.kind, c.numbers, c.help = "items", true, sentences(c.help, "One per line.")
 	return c
-}
-
-// words is a name of a program as people write it.
-func words(name string) string {
-	name = strings.NewReplacer("_", " ", "-", " ").Replace(name)
-	return strings.ToUpper(name[:min(1, len(name))]) + name[min(1, len(name)):]
 }
 
 // flagOptions are the texts that a list usually has.

@@ -213,18 +213,9 @@ func typesText(kinds []string) string {
 	}
 	names := make([]string, len(kinds))
 	for i, kind := range kinds {
-		names[i] = typeName(syncjob.TypeOf(kind))
+		names[i] = words(syncjob.TypeOf(kind))
 	}
 	return strings.Join(names, ", ")
-}
-
-// typeName is what people call a type of what is read.
-func typeName(name string) string {
-	words := strings.ReplaceAll(name, "-", " ")
-	if words == "" {
-		return ""
-	}
-	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 // endpointsText says which endpoints a job reads: what it names, what it had when it began, and what the only one is called.

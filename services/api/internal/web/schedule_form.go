@@ -4,15 +4,17 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
+	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/proxops/proxops/libs/syncjob"
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -28,11 +30,9 @@ const localTime = "2006-01-02T15:04"
 
 // scheduleForm is the form of a sync schedule. A first run is meant in the time zone of the schedule.
 type scheduleForm struct {
-	r        *resource.Resource
-	o        object // as it is, nil for a new one
-	title    string
+	draft
+
 	given    url.Values
-	wrong    map[string][]string
 	from     string // where endpoints are picked
 	tagsFrom string
 	shown    string // what the controls held before anybody touched them
@@ -54,76 +54,51 @@ func (w *Web) schedule(r *resource.Resource, add bool) handler {
 		if !p.may(r, action) {
 			return answer{}, resource.ErrForbidden
 		}
-		f := &scheduleForm{r: r, title: "Add a sync schedule", from: p.pathTo("proxmox-endpoints"), tagsFrom: p.pathTo("tags")}
-		from, err := p.scheduleFrom(ctx, f, add)
-		if err != nil {
-			return answer{}, err
-		}
-		if p.http.Method != "POST" {
-			f.given = valuesOf(from)
-			if from == nil {
-				f.given = url.Values{"enabled": {"true"}, "repeat": {repeatInterval}, "count": {"1"}, "unit": {"60"}, "missed": {"run"}}
-			}
-			if f.custom, err = p.customFields(ctx, r, from, nil, add); err != nil {
+		var o object
+		var err error
+		if !add {
+			if o, err = p.get(ctx, r); err != nil {
 				return answer{}, err
 			}
-			f.shown, f.customShown = f.given.Encode(), shown(f.custom)
-			return answer{title: f.title, body: scheduleFormPage(p, f)}, nil
 		}
-		f.given, f.shown, f.customShown = p.http.PostForm, p.http.PostForm.Get(scheduleShown), p.http.PostForm.Get(shownName)
-		if f.custom, err = p.customFields(ctx, r, f.o, f.given, add); err != nil {
-			return answer{}, err
+		f := &scheduleForm{draft: draftOf(r, o), from: p.pathTo(catalog.Endpoints), tagsFrom: p.pathTo("tags")}
+		if p.http.Method == http.MethodPost {
+			return p.submitSchedule(ctx, f)
 		}
-		return p.saveSchedule(ctx, f)
+		if add {
+			if o, err = p.cloned(ctx, r); err != nil {
+				return answer{}, err
+			}
+			delete(o, "name")
+		}
+		return p.openSchedule(ctx, f, o)
 	}
 }
 
-// scheduleFrom is the schedule whose values the form begins with: the one that is changed or cloned, nil for none.
-func (p *page) scheduleFrom(ctx context.Context, f *scheduleForm, add bool) (object, error) {
-	if !add {
-		o, err := p.get(ctx, f.r)
-		if err == nil {
-			f.o, f.title = o, "Edit "+o.name()
-		}
-		return o, err
+// openSchedule shows the form with the values of a schedule, or those of a usual one.
+func (p *page) openSchedule(ctx context.Context, f *scheduleForm, from object) (answer, error) {
+	f.given = valuesOf(from)
+	if from == nil {
+		f.given = url.Values{"enabled": {"true"}, "repeat": {repeatInterval}, "count": {"1"}, "unit": {"60"}, "missed": {"run"}}
 	}
-	id := p.http.URL.Query().Get("clone")
-	if id == "" {
-		return nil, nil
+	var err error
+	if f.custom, err = p.customFields(ctx, f.r, from, nil, f.isNew()); err != nil {
+		return answer{}, err
 	}
-	p.http.SetPathValue("id", id)
-	o, err := p.get(ctx, f.r)
-	if err == nil {
-		delete(o, "name")
-	}
-	return o, err
+	f.shown, f.customShown = f.given.Encode(), shown(f.custom)
+	return answer{title: f.title, body: scheduleFormPage(p, f)}, nil
 }
 
-func (p *page) saveSchedule(ctx context.Context, f *scheduleForm) (answer, error) {
-	body, wrong := f.read(time.Now())
-	if len(wrong) == 0 && f.o != nil && untouched(body) {
-		return answer{to: f.back()}, nil
+// submitSchedule saves what a person filled in.
+func (p *page) submitSchedule(ctx context.Context, f *scheduleForm) (answer, error) {
+	f.given, f.shown, f.customShown = p.http.PostForm, p.http.PostForm.Get(scheduleShown), p.http.PostForm.Get(shownName)
+	var err error
+	if f.custom, err = p.customFields(ctx, f.r, f.o, f.given, f.isNew()); err != nil {
+		return answer{}, err
 	}
-	if len(wrong) == 0 {
-		req := resource.Request{At: p.at(), Actor: p.actor(), Body: body, Partial: true}
-		var made resource.Object
-		var err error
-		if f.o == nil {
-			made, err = p.Store.Create(ctx, f.r, req)
-		} else {
-			made, err = p.Store.Update(ctx, f.r, f.o.number("id"), req)
-		}
-		if err == nil {
-			return answer{to: pathOf(f.r) + strconv.FormatInt(made.ID, 10) + "/"}, nil
-		}
-		refused, ok := errors.AsType[resource.Errors](err)
-		if !ok {
-			return answer{}, err
-		}
-		wrong = beside(f.r, slices.Concat(ownControls(), f.custom), messages(refused))
-	}
-	f.wrong = wrong
-	return answer{status: 400, title: f.title, body: scheduleFormPage(p, f)}, nil
+	var body map[string]any
+	body, f.wrong = f.read(time.Now())
+	return p.save(ctx, &f.draft, body, f.controls(), scheduleFormPage(p, f))
 }
 
 // customFields are the controls of custom fields.
@@ -132,22 +107,39 @@ func (p *page) customFields(ctx context.Context, r *resource.Resource, o object,
 	return slices.DeleteFunc(all, func(c formField) bool { return !c.custom }), err
 }
 
-// ownControls are the controls of the form itself, by which messages find theirs.
-func ownControls() (out []formField) {
-	for _, name := range []string{"name", "description", "types", "endpoints", "interval", "calendar", "first_run", "time_zone", "missed", "enabled", "tags", "changelog_message"} {
-		out = append(out, formField{name: name, label: words(name)})
+// ownControls are the names of the controls of the form itself.
+var ownControls = []string{"name", "description", "types", "endpoints", "interval", "calendar", "first_run", "time_zone", "missed", "enabled", "tags", "changelog_message"}
+
+// controls are all controls, by which messages find theirs.
+func (f *scheduleForm) controls() []formField {
+	out := slices.Clone(f.custom)
+	for _, name := range ownControls {
+		out = append(out, f.own(name))
 	}
 	return out
+}
+
+// own is a control of the form itself.
+func (f *scheduleForm) own(name string) formField {
+	c := formField{name: name, label: words(name), kind: "text", max: 200, required: name == "name"}
+	switch name {
+	case "endpoints":
+		c.kind, c.from, c.help = "picks", f.from, "None chosen: all that are enabled when it runs."
+	case "tags":
+		c.kind, c.from = "picks", f.tagsFrom
+	}
+	c.take(f.given)
+	return c
 }
 
 // read makes the body of a request of what a person changed.
 func (f *scheduleForm) read(now time.Time) (body map[string]any, wrong map[string][]string) {
 	body, wrong = readSchedule(f.given, f.o, now)
-	if was, err := url.ParseQuery(f.shown); err == nil && f.o != nil && f.shown != "" {
+	if was, err := url.ParseQuery(f.shown); err == nil && !f.isNew() && f.shown != "" {
 		held, _ := readSchedule(was, f.o, now)
 		maps.DeleteFunc(body, func(name string, v any) bool { return reflect.DeepEqual(v, held[name]) })
 	}
-	custom, bad := readForm(f.custom, f.given, f.o == nil)
+	custom, bad := readForm(f.custom, f.given, f.isNew())
 	maps.Copy(body, custom)
 	maps.Copy(wrong, bad)
 	return body, wrong
@@ -232,7 +224,7 @@ func chosenTypes(values []string) []any {
 
 func references(values []string) []any {
 	out := []any{}
-	for _, v := range values {
+	for v := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		switch n, err := strconv.ParseInt(v, 10, 64); {
 		case err == nil:
 			out = append(out, json.Number(strconv.FormatInt(n, 10)))
@@ -244,14 +236,3 @@ func references(values []string) []any {
 }
 
 func isChosen(v url.Values, name, value string) bool { return slices.Contains(v[name], value) }
-
-func notEmpty(values []string) []string {
-	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
-}
-
-func (f *scheduleForm) back() string {
-	if f.o == nil {
-		return pathOf(f.r)
-	}
-	return pathOf(f.r) + f.o.id() + "/"
-}

@@ -151,7 +151,7 @@ func (w *Web) switchSchedule(on bool) handler {
 func typesOf(o object) string {
 	names := o.items("types")
 	for i, name := range names {
-		names[i] = typeName(name)
+		names[i] = words(name)
 	}
 	if len(names) == 0 || slices.Equal(o.items("types"), syncjob.Types()) {
 		return "All"

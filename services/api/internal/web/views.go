@@ -2,7 +2,6 @@ package web
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -125,16 +124,17 @@ func shownFields(r *resource.Resource) []string {
 	return out
 }
 
-// label names a field for people.
+// label names a field for people. Without a resource it is one of a resource that is not known.
 func label(r *resource.Resource, name string) string {
 	if l, ok := labels[name]; ok {
 		return l
 	}
-	if f := r.Field(name); f != nil && f.Label != "" {
-		return f.Label
+	if r != nil {
+		if f := r.Field(name); f != nil && f.Label != "" {
+			return f.Label
+		}
 	}
-	words := strings.ReplaceAll(name, "_", " ")
-	return strings.ToUpper(words[:1]) + words[1:]
+	return words(name)
 }
 
 // labels are names that no rule makes well.
