@@ -277,7 +277,7 @@ func TestJobsSayWhenTheyRunNext(t *testing.T) {
 		t.Errorf("its calendar: %s", runs)
 	}
 	for path, want := range map[string]string{
-		at(routinesPath, f.odd): "cannot be read", at(routinesPath, f.off): "The job is disabled", at(replsPath, f.repl): "Clock of the cluster (UTC) ≈ assumed",
+		at(routinesPath, f.odd): "cannot be read", at(routinesPath, f.off): "It does not run: it is disabled. It would run at these times.", at(replsPath, f.repl): "Clock of the cluster (UTC) ≈ assumed",
 	} {
 		if text := textOf(f.get(path).want(t, 200).one(t, tag("section"), with("aria-labelledby", "coming"))); !strings.Contains(text, want) {
 			t.Errorf("%s: %s", path, text)

@@ -23,12 +23,9 @@ func comingPanel(kind string) func(context.Context, *page, *sheet) ([]templ.Comp
 		}
 		now := time.Now()
 		c := occurrence.Next(s.o.text("schedule"), s.o.text("zone"), own, now, comingRuns)
-		off := ""
-		switch {
-		case stale:
-			off = "Its cluster no longer has the job: nothing runs."
-		case s.o.flag("disable") || s.o["enabled"] == false:
-			off = "The job is disabled: it would run at these times."
+		off := inert(s.o)
+		if off != "" {
+			off = "It does not run: " + off + "."
 		}
 		if stale {
 			c.Runs, c.Reason = nil, ""

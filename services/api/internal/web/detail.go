@@ -46,6 +46,8 @@ var pieces = map[string]map[string]func(ctx context.Context, p *page, s *sheet) 
 // leads are parts that come before all others, by resource.
 var leads = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
 	catalog.Endpoints: endpointLeads,
+	"backup-routines": inertLead,
+	"replications":    inertLead,
 }
 
 // buttons are further actions on the page of an object, by resource.
@@ -89,6 +91,22 @@ func (s *sheet) follows() templ.Attributes {
 
 // base is the address of the object's page.
 func (s *sheet) base() string { return pathOf(s.r) + s.o.id() + "/" }
+
+// ifSet are fields that pages of objects leave out unless they are set.
+var ifSet = []string{"exclude", "pool", "stale_since"}
+
+// rows are the fields of a group that the page shows.
+func (s *sheet) rows(g group) []string {
+	var out []string
+	for _, name := range g.fields {
+		f := s.r.Field(name)
+		optional := f == nil || g.otherwise != "" || slices.Contains(ifSet, name)
+		if (f == nil || !f.WriteOnly) && (!optional || !empty(s.o[name])) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
 
 // journaled says whether objects of a resource have a journal.
 func journaled(r *resource.Resource) bool {

@@ -31,6 +31,9 @@ func describeJobs(kind string) func(ctx context.Context, p *page, rows []object)
 			if event, err := calendars.ParseAny(o.text("schedule")); err == nil && o["schedule_text"] != nil {
 				o["schedule_text"] = event.Sentence()
 			}
+			if _, whole := o["keep_all"]; whole {
+				o["retention"] = retention(o)
+			}
 		}
 		if err := tellClocks(ctx, p, rows); err != nil {
 			return err

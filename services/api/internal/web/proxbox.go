@@ -35,7 +35,7 @@ func (w *Web) proxbox(ctx context.Context, p *page) (answer, error) {
 		routines, err = p.guestJobs(ctx, "backup-routines", url.Values{"covers": {vmid}, "cluster_id": {o.sub("cluster").id()}},
 			url.Values{"status": {"active"}, "enabled": {"true"}}, "status,-enabled,job_id",
 			"job_id", "endpoint", "enabled", "schedule", "schedule_text", "next_run", "storage", "selection", "selection_mode", "exclude", "pool", "status", "stale_since", "last_seen",
-			"keep_all", "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
+			"keep_all", "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "raw_config")
 		if err != nil {
 			return answer{}, err
 		}
@@ -72,26 +72,4 @@ func (p *page) guestJobs(ctx context.Context, name string, query, run url.Values
 	}
 	g.running = int(running.number("count"))
 	return g, enrich[name](ctx, p, g.rows)
-}
-
-// retentions are the fields that say how long backups are kept, as they are said.
-var retentions = []struct{ field, word string }{
-	{"keep_last", "last"}, {"keep_hourly", "hourly"}, {"keep_daily", "daily"}, {"keep_weekly", "weekly"}, {"keep_monthly", "monthly"}, {"keep_yearly", "yearly"},
-}
-
-// retention says how long the backups of a routine are kept; "" if the routine does not say.
-func retention(o object) string {
-	if o.flag("keep_all") {
-		return "all"
-	}
-	text := ""
-	for _, k := range retentions {
-		if n := o.number(k.field); n > 0 {
-			if text != "" {
-				text += ", "
-			}
-			text += grouped(n) + " " + k.word
-		}
-	}
-	return text
 }

@@ -24,6 +24,10 @@ type group struct {
 	title  string
 	fields []string
 	wide   bool // needs the whole width
+	side   bool // stands beside the others
+	forms  bool // only forms have it
+	// otherwise is said instead of the fields if none of them is set; those that are not are left out.
+	otherwise string
 }
 
 var views = map[string]view{
@@ -31,12 +35,12 @@ var views = map[string]view{
 		title: "Backup Routines", one: "Backup Routine", events: routineEvents,
 		columns: []string{"job_id", "endpoint", "enabled", "schedule", "next_run", "node", "storage", "selection", "status", "comment", "tags"},
 		groups: []group{
-			{title: "What", fields: []string{"job_id", "endpoint", "enabled", "selection_mode", "selection", "exclude", "pool", "mode", "comment"}},
+			{title: "What", fields: []string{"job_id", "endpoint", "enabled", "selection", "exclude", "pool", "mode", "comment"}},
 			{title: "When", fields: []string{"schedule", "schedule_text", "next_run", "repeat_missed"}},
-			{title: "Where to", fields: []string{"node", "storage", "compress", "notes_template"}},
-			{title: "Retention", fields: []string{"keep_all", "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly"}},
-			{title: "Performance", fields: []string{"bwlimit", "zstd", "io_workers", "fleecing", "fleecing_storage", "pbs_change_detection_mode"}},
-			{title: "Status", fields: []string{"status", "last_seen", "stale_since", "version"}},
+			{title: "Where to", fields: []string{"node", "storage", "compress", "retention", "notes_template"}},
+			{title: "Retention", fields: []string{"keep_all", "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly"}, forms: true},
+			{title: "Performance", fields: []string{"bwlimit", "zstd", "io_workers", "fleecing", "fleecing_storage", "pbs_change_detection_mode"}, otherwise: "Nothing is set: as Proxmox does by default"},
+			{title: "Status", fields: []string{"status", "last_seen", "stale_since", "version"}, side: true},
 			{title: "Raw configuration", fields: []string{"raw_config"}, wide: true},
 		},
 	},
@@ -47,7 +51,7 @@ var views = map[string]view{
 			{title: "What", fields: []string{"replication_id", "endpoint", "virtual_machine", "guest", "jobnum", "job_type", "disable", "remove_job", "comment"}},
 			{title: "From and to", fields: []string{"proxmox_node", "source", "target_node", "target"}},
 			{title: "When", fields: []string{"schedule", "schedule_text", "rate"}},
-			{title: "Status", fields: []string{"status", "last_seen", "stale_since", "version"}},
+			{title: "Status", fields: []string{"status", "last_seen", "stale_since", "version"}, side: true},
 			{title: "Raw configuration", fields: []string{"raw_config"}, wide: true},
 		},
 	},
