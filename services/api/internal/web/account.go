@@ -119,7 +119,7 @@ func (p *page) typeNames(permission object) string {
 // password lets people change theirs. All their other sessions end.
 func (w *Web) password(ctx context.Context, p *page) (answer, error) {
 	if p.http.Method != http.MethodPost {
-		return answer{title: "Password", body: passwordPage(nil)}, nil
+		return answer{title: "Password", body: passwordPage(p.who.Username, nil)}, nil
 	}
 	chosen := seal.Secret(p.http.PostFormValue("new"))
 	wrong, err := p.checkPasswords(ctx, seal.Secret(p.http.PostFormValue("old")), chosen, seal.Secret(p.http.PostFormValue("again")))
@@ -127,13 +127,13 @@ func (w *Web) password(ctx context.Context, p *page) (answer, error) {
 		return answer{}, err
 	}
 	if len(wrong) > 0 {
-		return answer{status: http.StatusBadRequest, title: "Password", body: passwordPage(wrong)}, nil
+		return answer{status: http.StatusBadRequest, title: "Password", body: passwordPage(p.who.Username, wrong)}, nil
 	}
 	_, err = w.Store.Update(ctx, w.Store.Set.Get(catalog.Users), int64(p.who.UserID), resource.Request{
 		At: p.at(), Actor: p.self(), Partial: true, Body: map[string]any{"password": chosen.Reveal()},
 	})
 	if invalid, refused := errors.AsType[resource.Errors](err); refused {
-		return answer{status: http.StatusBadRequest, title: "Password", body: passwordPage(map[string][]string{"new": {whole(invalid)}})}, nil
+		return answer{status: http.StatusBadRequest, title: "Password", body: passwordPage(p.who.Username, map[string][]string{"new": {whole(invalid)}})}, nil
 	}
 	if err != nil {
 		return answer{}, err

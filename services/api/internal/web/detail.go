@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/a-h/templ"
@@ -66,10 +65,10 @@ var moreTabs = map[string][]tab{
 func (p *page) sheet(r *resource.Resource, o object, current string) *sheet {
 	s := &sheet{r: r, view: viewOf(r), o: o, current: current, mayEdit: p.may(r, resource.Change), mayCut: p.may(r, resource.Delete)}
 	s.tabs = append([]tab{{s.view.one, ""}}, moreTabs[r.Name]...)
-	if journaled(r) && p.may(p.Store.Set.Get("journal-entries"), resource.View) {
+	if entries := p.Store.Set.Get("journal-entries"); journaled(r) && (p.may(entries, resource.View) || p.may(entries, resource.Add)) {
 		s.tabs = append(s.tabs, tab{"Journal", "journal/"})
 	}
-	if !r.ReadOnly && p.may(p.Store.Set.Get("object-changes"), resource.View) {
+	if !r.ReadOnly && p.sees("object-changes") {
 		s.tabs = append(s.tabs, tab{"Changelog", "changelog/"})
 	}
 	return s
@@ -91,6 +90,20 @@ func (s *sheet) follows() templ.Attributes {
 
 // base is the address of the object's page.
 func (s *sheet) base() string { return pathOf(s.r) + s.o.id() + "/" }
+
+// central says that a group is a card in the middle of the page.
+func (g group) central() bool { return !g.wide && !g.side && !g.forms }
+
+// single says that there is but one card in the middle of the page.
+func (s *sheet) single() bool {
+	n := 0
+	for _, g := range s.view.groups {
+		if g.central() {
+			n++
+		}
+	}
+	return n == 1
+}
 
 // ifSet are fields that pages of objects leave out unless they are set.
 var ifSet = []string{"exclude", "pool", "stale_since"}
@@ -164,17 +177,12 @@ func (w *Web) changelog(r *resource.Resource) handler {
 		if err != nil {
 			return answer{}, err
 		}
-		query := url.Values{
-			"changed_object_type": {r.Type.String()}, "changed_object_id": {o.id()}, "limit": {strconv.Itoa(p.limit(p.http.URL.Query()))},
-			"offset": {p.http.URL.Query().Get("offset")},
-		}
-		found, err := p.read(ctx, "object-changes", query)
+		s := p.sheet(r, o, "changelog/")
+		l, err := p.tabList(ctx, s, "object-changes", url.Values{"changed_object_type": {r.Type.String()}, "changed_object_id": {o.id()}})
 		if err != nil {
 			return answer{}, err
 		}
-		s := p.sheet(r, o, "changelog/")
-		offset, _ := strconv.Atoi(query.Get("offset"))
-		return answer{title: "Changelog of " + o.name(), body: changelogPage(p, s, found.list("results"), int(found.number("count")), offset)}, nil
+		return answer{title: "Changelog of " + o.name(), body: changelogPage(p, s, l)}, nil
 	}
 }
 

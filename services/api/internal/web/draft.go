@@ -83,7 +83,7 @@ func untouched(body map[string]any) bool {
 	return len(body) == 0 || len(body) == 1 && message
 }
 
-// saved is where to go when an object was saved: to its page, or, with what is shown only once, to a page of that.
+// saved is where to go when an object was saved: to its page, if who looks may see it, or, with what is shown only once, to a page of that.
 func (p *page) saved(ctx context.Context, d *draft, made resource.Object) (answer, error) {
 	o, err := decode(made.Body)
 	if err != nil {
@@ -97,7 +97,15 @@ func (p *page) saved(ctx context.Context, d *draft, made resource.Object) (answe
 		done = "Created "
 	}
 	p.tell(ctx, done+within(viewOf(d.r).one)+" "+o.name()+".")
-	return answer{to: pathOf(d.r) + o.id() + "/"}, nil
+	switch may, err := p.Store.May(ctx, d.r, p.actor(), resource.View, o.number("id")); {
+	case err != nil:
+		return answer{}, err
+	case may:
+		return answer{to: pathOf(d.r) + o.id() + "/"}, nil
+	case p.may(d.r, resource.View):
+		return answer{to: pathOf(d.r)}, nil
+	}
+	return answer{to: p.http.URL.Path}, nil // to the form: who may not look at others may make another
 }
 
 var ofCustomField = regexp.MustCompile(`(?i)custom field '([^']+)'`)

@@ -147,6 +147,9 @@ func (p *page) controlOf(r *resource.Resource, f *resource.Field) formField {
 	if hint := hints[r.Name+"."+f.Name]; hint != "" {
 		c.help = hint
 	}
+	if c.help != "" && strings.HasSuffix(c.label, "("+c.help+")") { // the label says it
+		c.help = ""
+	}
 	return c
 }
 
