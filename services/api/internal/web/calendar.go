@@ -3,11 +3,13 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/a-h/templ"
 	"github.com/gin-gonic/gin"
@@ -56,6 +58,7 @@ type almanac struct {
 	filters  []filterControl
 	active   []filterChip
 	wrong    map[string][]string
+	unread   []string // what the address says that cannot be, as messages
 }
 
 // calendarParameters are those of the address that are no filters.
@@ -68,6 +71,9 @@ func (w *Web) calendar(ctx context.Context, p *page) (answer, error) {
 		c.wrong, plan = messages(wrong), &occurrence.Plan{}
 	} else if err != nil {
 		return answer{}, err
+	}
+	if c.params.Has("kind") && c.query.Kinds == nil { // there are no jobs of that kind
+		plan = &occurrence.Plan{}
 	}
 	if err := c.fill(ctx, plan); err != nil {
 		return answer{}, err
@@ -99,7 +105,7 @@ func (c *almanac) follows() templ.Attributes {
 	return f.live()
 }
 
-// readCalendar reads the address. What cannot be is as if it was not said, but for filters.
+// readCalendar reads the address. What cannot be is as if it was not said, but for filters, and is told.
 func (p *page) readCalendar(now time.Time) *almanac {
 	c := &almanac{zone: p.zone(), view: monthView, params: url.Values{}}
 	for name, values := range p.http.URL.Query() {
@@ -110,29 +116,65 @@ func (p *page) readCalendar(now time.Time) *almanac {
 	for _, name := range jobResources {
 		spread(p.filterControls(p.Store.Set.Get(name)), c.params)
 	}
-	if v := c.params.Get("view"); v == weekView || v == agendaView {
-		c.view = v
-	}
 	c.today = midnight(now.In(c.zone))
-	c.date = c.today
-	if at, err := time.Parse(time.DateOnly, c.params.Get("date")); err == nil && at.Year() > 1970 && at.Year() < 2200 {
+	c.date, c.length = c.today, agendaDays
+	c.read("view", "There are month, week and agenda.", func(v string) bool {
+		c.view = v
+		return v == monthView || v == weekView || v == agendaView
+	})
+	c.read("date", "Give it as 2026-01-31.", func(v string) bool {
+		at, err := time.Parse(time.DateOnly, v)
+		if err != nil || at.Year() <= 1970 || at.Year() >= 2200 {
+			return false
+		}
 		c.date = dayAt(at.Year(), at.Month(), at.Day(), c.zone)
-	}
-	c.length = agendaDays
-	if n, err := strconv.Atoi(c.params.Get("days")); err == nil {
+		return true
+	})
+	c.read("days", fmt.Sprintf("Give a number from 1 to %d.", maxAgendaDays), func(v string) bool {
+		n, err := strconv.Atoi(v)
 		c.length = max(1, min(n, maxAgendaDays))
-	}
+		return err == nil && c.length == n
+	})
+	c.read("include", "Give disabled, stale, or both with a comma between them.", func(v string) bool {
+		return !strings.ContainsFunc(v, unicode.IsSpace) && !slices.ContainsFunc(strings.Split(v, ","), func(each string) bool { return !slices.Contains(included, each) })
+	})
 	c.offset, _ = strconv.Atoi(c.params.Get("offset"))
 	c.offset = max(0, c.offset)
 	c.from, c.to = c.span()
 	c.query = occurrence.Query{Now: now, After: c.from, Before: c.to, Days: c.zone, Stale: c.includes("stale"), Disabled: c.includes("disabled"), Filters: c.filtering()}
 	if k := c.params.Get("kind"); slices.Contains(occurrence.Kinds, k) {
 		c.query.Kinds = []string{k}
+	} else if k != "" {
+		c.unread = append(c.unread, notRead("kind", k, "There are "+strings.Join(occurrence.Kinds, " and ")+"."))
 	}
 	return c
 }
 
-// span is what the view shows: whole weeks of a month, a week, or some days.
+// read reads a parameter of the address. One that cannot be is told, and forgotten.
+func (c *almanac) read(name, hint string, take func(value string) bool) {
+	v := c.params.Get(name)
+	was := *c
+	if v != "" && !take(v) {
+		*c = was
+		c.params.Del(name)
+		c.unread = append(c.unread, notRead(name, v, hint))
+	}
+}
+
+func notRead(name, value, hint string) string {
+	return fmt.Sprintf("%s: %q cannot be. %s", words(name), visible(value), hint)
+}
+
+// included are the jobs that can be shown too.
+var included = []string{"disabled", "stale"}
+
+// rolling says that the view is that of the weeks to come, not of a month of the calendar: of that, most may be over.
+func (c *almanac) rolling() bool { return c.view == monthView && !c.params.Has("date") }
+
+// comingWeeks are shown at least from this week on.
+const comingWeeks = 5
+
+// span is what the view shows: whole weeks of a month, those to come, a week, or some days.
 func (c *almanac) span() (from, to time.Time) {
 	switch c.view {
 	case weekView:
@@ -145,9 +187,16 @@ func (c *almanac) span() (from, to time.Time) {
 	case agendaView:
 		return c.date, dayAfter(c.date, c.length)
 	}
-	from = monday(dayAfter(c.date, 1-c.date.Day()))
 	last := dayAt(c.date.Year(), c.date.Month()+1, 0, c.zone)
-	return from, dayAfter(monday(last), 7)
+	to = dayAfter(monday(last), 7)
+	if c.rolling() {
+		from = monday(c.today)
+		if enough := dayAfter(from, 7*comingWeeks); to.Before(enough) {
+			to = enough
+		}
+		return from, to
+	}
+	return monday(dayAfter(c.date, 1-c.date.Day())), to
 }
 
 // dayAt is the first moment of a day, which is not midnight where clocks skip that.
@@ -190,7 +239,7 @@ func (c *almanac) kind() string { return strings.Join(c.query.Kinds, "") }
 
 // title says what time the view shows.
 func (c *almanac) title() string {
-	if c.view == monthView {
+	if c.view == monthView && !c.rolling() {
 		return c.date.Format("January 2006")
 	}
 	last := dayAfter(c.to, -1)
@@ -224,10 +273,15 @@ func (c *almanac) with(changes ...string) string {
 // step is the address of the view before or after this one.
 func (c *almanac) step(by int) string {
 	var to time.Time
-	switch c.view {
-	case monthView:
+	switch {
+	case c.rolling() && by > 0: // the month whose end it does not show, if not whose beginning
+		to = dayAt(c.to.Year(), c.to.Month(), 1, c.zone)
+	case c.rolling():
+		before := dayAfter(c.from, -1)
+		to = dayAt(before.Year(), before.Month(), 1, c.zone)
+	case c.view == monthView:
 		to = dayAt(c.date.Year(), c.date.Month()+time.Month(by), 1, c.zone)
-	case weekView:
+	case c.view == weekView:
 		to = dayAfter(c.from, 7*by)
 	default:
 		to = dayAfter(c.date, c.length*by)
@@ -251,7 +305,7 @@ func (c *almanac) as(view string) string {
 // toggled is the address with jobs included, or left out again.
 func (c *almanac) toggled(what string) string {
 	var out []string
-	for _, each := range []string{"disabled", "stale"} {
+	for _, each := range included {
 		if c.includes(each) != (each == what) {
 			out = append(out, each)
 		}

@@ -153,6 +153,39 @@ func TestTheMonthCountsAndLeadsToDays(t *testing.T) {
 	}
 }
 
+func TestTheMonthShowsTheWeeksToComeUnlessOneIsNamed(t *testing.T) {
+	f := newFleet(t)
+	for _, c := range []struct{ query, now, want string }{
+		{"", "2026-11-29", "23 Nov – 27 Dec 2026; Mon 23 Nov; Sun 27 Dec; ?date=2026-11-01; ?date=2026-12-01"},
+		{"", "2026-12-01", "30 Nov 2026 – 3 Jan 2027; Mon 30 Nov; Sun 3 Jan; ?date=2026-11-01; ?date=2027-01-01"},
+		{"", "2026-12-31", "28 Dec 2026 – 31 Jan 2027; Mon 28 Dec; Sun 31 Jan; ?date=2026-12-01; ?date=2027-02-01"},
+		{"", "2027-02-28", "22 Feb – 28 Mar 2027; Mon 22 Feb; Sun 28 Mar; ?date=2027-02-01; ?date=2027-03-01"},
+		{"", "2027-08-01", "26 Jul – 5 Sep 2027; Mon 26 Jul; Sun 5 Sep; ?date=2027-07-01; ?date=2027-09-01"}, // the rest of a month of six weeks
+		{"date=yesterday", "2026-11-29", "23 Nov – 27 Dec 2026; Mon 23 Nov; Sun 27 Dec; ?date=2026-11-01; ?date=2026-12-01"},
+		{"date=2026-11-29", "2026-11-29", "November 2026; Mon 26 Oct; Sun 6 Dec; ?date=2026-10-01; ?date=2026-12-01"},
+		{"date=2026-12-01&kind=replication", "2026-11-29", "December 2026; Mon 30 Nov; Sun 3 Jan; ?date=2026-11-01&kind=replication; ?date=2027-01-01&kind=replication"},
+	} {
+		now, err := time.Parse(time.DateOnly, c.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.ui.MonthAt(c.query, now); got != c.want {
+			t.Errorf("%q on %s: got  %s\nwant %s", c.query, c.now, got, c.want)
+		}
+	}
+	g := f.get(calendarPath).want(t, 200)
+	table := g.one(t, tag("table"), class("cal-month"))
+	if days := len(all(table, tag("td"))); days < 35 || days%7 != 0 {
+		t.Errorf("it shows %d days", days)
+	}
+	if len(all(table, class("other"))) > 0 || !g.has(with("aria-current", "date")) {
+		t.Error("days of the next month are beside the point, or today is not marked")
+	}
+	if rows := all(table, tag("tr")); !strings.Contains(textOf(rows[len(rows)-1]), "runs") {
+		t.Errorf("the last week is empty: %s", textOf(rows[len(rows)-1]))
+	}
+}
+
 func TestTheWeekHasHours(t *testing.T) {
 	f := newFleet(t)
 	got := f.calendar(12, "view=week")
@@ -208,8 +241,40 @@ func TestTheCalendarTakesTheFiltersOfLists(t *testing.T) {
 	if !wrong.has(role("alert")) || !strings.Contains(wrong.text(), "99 is not one of the available choices") {
 		t.Errorf("a wrong filter: %s", wrong.text())
 	}
-	for _, odd := range []string{"date=yesterday", "date=9999-99-99", "days=x", "days=-1", "offset=-5", "offset=x", "view=year", "kind=sync", "include=nothing", "nonsense=1"} {
-		f.get(calendarPath+"?"+odd).want(t, 200)
+	for _, odd := range []string{"offset=-5", "offset=x", "nonsense=1", "view=", "kind="} {
+		if g := f.get(calendarPath+"?"+odd).want(t, 200); g.has(role("alert")) {
+			t.Errorf("%s: %s", odd, textOf(g.one(t, role("alert"))))
+		}
+	}
+}
+
+func TestTheCalendarSaysWhatItDoesNotUnderstand(t *testing.T) {
+	f := newFleet(t)
+	for query, want := range map[string]string{
+		"view=year": `View: "year" cannot be. There are month, week and agenda.`, "view=Week": `View: "Week" cannot be. There are month, week and agenda.`,
+		"date=yesterday": `Date: "yesterday" cannot be. Give it as 2026-01-31.`, "date=9999-99-99": `Date: "9999-99-99" cannot be. Give it as 2026-01-31.`, "date=1969-01-01": `Date: "1969-01-01" cannot be. Give it as 2026-01-31.`,
+		"view=agenda&days=x": `Days: "x" cannot be. Give a number from 1 to 31.`, "view=agenda&days=-1": `Days: "-1" cannot be. Give a number from 1 to 31.`, "view=agenda&days=32": `Days: "32" cannot be. Give a number from 1 to 31.`,
+		"kind=sync":    `Kind: "sync" cannot be. There are backup_routine and replication.`,
+		"include=none": `Include: "none" cannot be. Give disabled, stale, or both with a comma between them.`,
+	} {
+		g := f.get(calendarPath+"?"+query).want(t, 200)
+		if got := textOf(g.one(t, role("alert"))); got != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+		if g.has(with("id", "panel-results"), with("hidden")) {
+			t.Errorf("%s opens the form of the filters, which cannot mend it", query)
+		}
+		if runs := textOf(g.one(t, with("id", "count"))); (runs == "0") != (query == "kind=sync") {
+			t.Errorf("%s shows %s runs", query, runs)
+		}
+	}
+	g := f.get(calendarPath+"?date=yesterday&view=year&endpoint_id=99&comment__ic=x").want(t, 200)
+	var said []string
+	for _, n := range g.all(role("alert"), class("m-2")) {
+		said = append(said, textOf(n))
+	}
+	if len(said) != 3 || !strings.HasPrefix(said[2], "Endpoint Select a valid choice.") {
+		t.Errorf("it says %q", said)
 	}
 }
 

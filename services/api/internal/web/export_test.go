@@ -2,7 +2,10 @@ package web
 
 import (
 	"maps"
+	"net/http/httptest"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -27,3 +30,10 @@ func PiecesOf(r *resource.Resource) []string { return slices.Sorted(maps.Keys(pi
 
 // Label names a field for people.
 var Label = label
+
+// MonthAt is what the month view shows for an address at a time: title, first and last day, and where it is earlier and later.
+func (w *Web) MonthAt(query string, now time.Time) string {
+	c := (&page{Web: w, http: httptest.NewRequest("GET", calendarPath+"?"+query, nil)}).readCalendar(now)
+	last := dayAfter(c.to, -1)
+	return strings.Join([]string{c.title(), c.from.Format("Mon 2 Jan"), last.Format("Mon 2 Jan"), strings.TrimPrefix(c.step(-1), calendarPath), strings.TrimPrefix(c.step(1), calendarPath)}, "; ")
+}
