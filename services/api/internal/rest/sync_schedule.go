@@ -93,10 +93,11 @@ func (a *API) enabledEndpoints(ctx context.Context, tx pgx.Tx, actor resource.Ac
 	if err != nil {
 		return nil, err
 	}
-	found, err := syncs.Targets(ctx, tx, "enabled AND id = ANY($1::bigint[]) AND ($2 OR id = ANY($3::bigint[]))", ids, everything, visible)
+	found, err := syncs.Targets(ctx, tx, ids)
 	if err != nil {
 		return nil, err
 	}
+	found = slices.DeleteFunc(found, func(e syncs.Target) bool { return !e.Enabled || !everything && !slices.Contains(visible, int64(e.ID)) })
 	missing := []any{}
 	for _, id := range ids {
 		if !slices.ContainsFunc(found, func(e syncs.Target) bool { return int64(e.ID) == id }) {

@@ -10,6 +10,18 @@ import (
 	"time"
 )
 
+const syncEndpoints = `-- name: SyncEndpoints :one
+SELECT endpoint_ids::bigint[] AS endpoints FROM jobs WHERE id = $1
+`
+
+// The endpoints that a sync job names, none for all.
+func (q *Queries) SyncEndpoints(ctx context.Context, id int32) ([]int64, error) {
+	row := q.db.QueryRow(ctx, syncEndpoints, id)
+	var endpoints []int64
+	err := row.Scan(&endpoints)
+	return endpoints, err
+}
+
 const syncLines = `-- name: SyncLines :many
 SELECT id, time, level, message FROM job_logs WHERE job_id = $1 AND id > $2 ORDER BY id
 `
@@ -72,4 +84,46 @@ func (q *Queries) SyncProgress(ctx context.Context, id int32) (SyncProgressRow, 
 		&i.Done,
 	)
 	return i, err
+}
+
+const syncStatus = `-- name: SyncStatus :one
+SELECT status FROM jobs WHERE id = $1
+`
+
+func (q *Queries) SyncStatus(ctx context.Context, id int32) (string, error) {
+	row := q.db.QueryRow(ctx, syncStatus, id)
+	var status string
+	err := row.Scan(&status)
+	return status, err
+}
+
+const syncTargets = `-- name: SyncTargets :many
+SELECT id, name, enabled FROM endpoints WHERE $1::bool OR id = ANY ($2::bigint[]) ORDER BY id
+`
+
+type SyncTargetsRow struct {
+	ID      int32
+	Name    string
+	Enabled bool
+}
+
+// Endpoints that a sync may be of: all, or those with these ids.
+func (q *Queries) SyncTargets(ctx context.Context, everything bool, ids []int64) ([]SyncTargetsRow, error) {
+	rows, err := q.db.Query(ctx, syncTargets, everything, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SyncTargetsRow{}
+	for rows.Next() {
+		var i SyncTargetsRow
+		if err := rows.Scan(&i.ID, &i.Name, &i.Enabled); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

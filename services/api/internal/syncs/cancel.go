@@ -10,6 +10,7 @@ import (
 	"github.com/proxops/proxops/libs/postgres"
 	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/catalog"
+	"github.com/proxops/proxops/services/api/internal/store"
 )
 
 // Cancel ends a job, and returns the status that it has then; done says that it had ended before. The caller has seen that the person may do that.
@@ -20,7 +21,8 @@ func (s Starter) Cancel(ctx context.Context, job int64, by string) (status strin
 		if was, err = syncjob.Cancel(ctx, tx, id, by); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, "SELECT status FROM jobs WHERE id = $1", id).Scan(&status)
+		status, err = store.New(tx).SyncStatus(ctx, id)
+		return err
 	})
 	switch {
 	case fault.KindOf(err) == fault.NotFound: // removed this moment

@@ -17,7 +17,7 @@ func (s Starter) Named(actor resource.Actor, field string, references []any) Cho
 		if err != nil {
 			return nil, err
 		}
-		found, err := Targets(ctx, tx, "id = ANY($1::bigint[])", ids)
+		found, err := Targets(ctx, tx, ids)
 		if err != nil {
 			return nil, err
 		}

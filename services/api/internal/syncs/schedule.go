@@ -12,6 +12,7 @@ import (
 	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/store"
 )
 
 // RunSchedule begins a job of a schedule outside of its times, and returns its id. It takes permission to view the endpoints too, as writing the
@@ -46,8 +47,8 @@ func (s Starter) reaches(ctx context.Context, tx pgx.Tx, actor resource.Actor, j
 	if err != nil || everything {
 		return err
 	}
-	var endpoints []int64
-	if err := tx.QueryRow(ctx, "SELECT endpoint_ids::bigint[] FROM jobs WHERE id = $1", job).Scan(&endpoints); err != nil {
+	endpoints, err := store.New(tx).SyncEndpoints(ctx, job)
+	if err != nil {
 		return fmt.Errorf("read the endpoints of job %d: %w", job, err)
 	}
 	if len(endpoints) == 0 || slices.ContainsFunc(endpoints, func(id int64) bool { return !slices.Contains(visible, id) }) {

@@ -15,6 +15,7 @@ import (
 	"github.com/proxops/proxops/libs/syncjob"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/store"
 )
 
 // Starter starts and cancels sync jobs.
@@ -89,7 +90,7 @@ func (s Starter) changed(ctx context.Context) {
 // One chooses one endpoint, which the actor may view as was found out before. It is fault.NotFound if it is gone, and fault.Invalid if it is disabled.
 func (s Starter) One(id int64) Choice {
 	return func(ctx context.Context, tx pgx.Tx) ([]Target, error) {
-		found, err := Targets(ctx, tx, "id = $1", id)
+		found, err := Targets(ctx, tx, []int64{id})
 		switch {
 		case err != nil:
 			return nil, err
@@ -109,7 +110,8 @@ func (s Starter) All(actor resource.Actor) Choice {
 		if err != nil {
 			return nil, err
 		}
-		found, err := Targets(ctx, tx, "enabled AND ($1 OR id = ANY($2::bigint[]))", all, ids)
+		found, err := targets(ctx, tx, all, ids)
+		found = slices.DeleteFunc(found, func(e Target) bool { return !e.Enabled })
 		switch {
 		case err != nil:
 			return nil, err
@@ -122,15 +124,19 @@ func (s Starter) All(actor resource.Actor) Choice {
 	}
 }
 
-// Targets returns the endpoints of a condition, in the order of their ids.
-func Targets(ctx context.Context, tx pgx.Tx, condition string, args ...any) ([]Target, error) {
-	rows, err := tx.Query(ctx, "SELECT id, name, enabled FROM endpoints WHERE "+condition+" ORDER BY id", args...)
+// Targets returns the endpoints with these ids, in their order.
+func Targets(ctx context.Context, tx pgx.Tx, ids []int64) ([]Target, error) {
+	return targets(ctx, tx, false, ids)
+}
+
+func targets(ctx context.Context, tx pgx.Tx, everything bool, ids []int64) ([]Target, error) {
+	rows, err := store.New(tx).SyncTargets(ctx, everything, ids)
 	if err != nil {
 		return nil, fmt.Errorf("look for endpoints to synchronise: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Target])
-	if err != nil {
-		return nil, fmt.Errorf("look for endpoints to synchronise: %w", err)
+	found := make([]Target, len(rows))
+	for i, row := range rows {
+		found[i] = Target(row)
 	}
 	return found, nil
 }

@@ -489,7 +489,7 @@ func calendarTools(c *almanac) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = choiceLink(c.with("kind", ""), "All", c.kind() == "").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = choiceLink(c.with("kind", ""), "All", !c.params.Has("kind")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -264,6 +264,9 @@ func TestTheCalendarSaysWhatItDoesNotUnderstand(t *testing.T) {
 		if g.has(with("id", "panel-results"), with("hidden")) {
 			t.Errorf("%s opens the form of the filters, which cannot mend it", query)
 		}
+		if all := g.one(t, tag("a"), saying("All")); (query == "kind=sync") == with("aria-current", "true")(all) {
+			t.Errorf("%s: whether all kinds are shown is said wrongly", query)
+		}
 		if runs := textOf(g.one(t, with("id", "count"))); (runs == "0") != (query == "kind=sync") {
 			t.Errorf("%s shows %s runs", query, runs)
 		}
