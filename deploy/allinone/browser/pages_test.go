@@ -31,6 +31,36 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 	t.Run("login", func(t *testing.T) { stranger.in(t).everybody(script, "/login/") })
 }
 
+// The whole menu is on a screen of 900 pixels, and on a lower one it scrolls. Forms keep their controls inside, and what saves them in view.
+func TestMenuAndFormsHaveRoom(t *testing.T) {
+	t.Parallel()
+	b := newProduct(t, pvesim.FleetConfig{Clusters: 1, Jobs: 2}, 0).login(t)
+	var at struct {
+		More, Out int
+		Save      bool
+	}
+	look := func(height int64, path string) {
+		b.size(1440, height)
+		b.open(path)
+		b.eval(`(() => {
+			const menu = document.querySelector(".sidebar"), form = document.querySelector("form.form"), edge = form.getBoundingClientRect().right;
+			const save = form.querySelector("[type=submit]").getBoundingClientRect();
+			const out = Array.from(form.querySelectorAll("input, select, textarea")).filter((e) => e.getBoundingClientRect().right > edge);
+			return { more: menu.scrollHeight - menu.clientHeight, out: out.length, save: save.bottom <= window.innerHeight };
+		})()`, &at)
+	}
+	for _, path := range []string{"/plugins/proxbox/backup-routines/add/", "/plugins/proxbox/endpoints/proxmox/add/", "/plugins/proxbox/sync-schedules/add/", "/users/permissions/add/"} {
+		look(900, path)
+		if at.More > 0 || at.Out > 0 || !at.Save {
+			t.Errorf("%s: the menu is %d pixels too high, %d controls leave the form, what saves it is in view: %t", path, at.More, at.Out, at.Save)
+		}
+	}
+	if look(500, "/users/permissions/add/"); at.More <= 0 || !at.Save {
+		t.Errorf("on a low screen the menu has %d pixels more, and what saves is in view: %t", at.More, at.Save)
+	}
+	b.quiet()
+}
+
 // populated is a product that has something to show everywhere.
 func populated(t *testing.T) *product {
 	t.Helper()
