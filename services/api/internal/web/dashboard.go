@@ -149,9 +149,6 @@ func (p *page) runningNow(ctx context.Context) (*jobsRunning, error) {
 	return &jobsRunning{list.list("results"), int(list.number("count"))}, nil
 }
 
-// sees says whether who looks may view objects of a resource at all.
-func (p *page) sees(name string) bool { return p.may(p.Store.Set.Get(name), resource.View) }
-
 // endpointsNow counts the endpoints by how reading them goes.
 func (p *page) endpointsNow(ctx context.Context) (*endpointsNow, error) {
 	r := p.Store.Set.Get(catalog.Endpoints)

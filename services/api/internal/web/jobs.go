@@ -104,7 +104,7 @@ const wholeJob = "job"
 
 // visibleOne is the object of a list with this id, nil if who looks may not see it, or if there is none.
 func (p *page) visibleOne(ctx context.Context, name, id string, fields ...string) (object, error) {
-	if id == "" || !p.may(p.Store.Set.Get(name), resource.View) {
+	if id == "" || !p.sees(name) {
 		return nil, nil
 	}
 	found, err := p.read(ctx, name, url.Values{"id": {id}, "limit": {"1"}}, append([]string{"id", "url", "display"}, fields...)...)

@@ -71,7 +71,7 @@ func (p *page) sections() []section {
 				}
 				l.to = pathOf(r)
 			}
-			if l.anyOf != nil && !slices.ContainsFunc(l.anyOf, func(name string) bool { return p.may(p.Store.Set.Get(name), resource.View) }) {
+			if l.anyOf != nil && !slices.ContainsFunc(l.anyOf, p.sees) {
 				continue
 			}
 			shown.links = append(shown.links, l)

@@ -292,3 +292,6 @@ func (p *page) may(r *resource.Resource, action resource.Action) bool {
 	_, err := p.actor().Scope(r, action)
 	return err == nil
 }
+
+// sees says whether who looks may view objects of the resource of this name at all.
+func (p *page) sees(name string) bool { return p.may(p.Store.Set.Get(name), resource.View) }
