@@ -138,7 +138,7 @@ func profilePage(p *page, user object, rights []object) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = attribute("User name", user.text("username")).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = attribute("Username", user.text("username")).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

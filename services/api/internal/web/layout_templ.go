@@ -717,7 +717,7 @@ func loginPage(next, name, wrong string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 58, "\"><div class=\"mb-3\"><label class=\"form-label\" for=\"username\">User name</label> <input class=\"form-control\" id=\"username\" name=\"username\" required autofocus autocomplete=\"username\" value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 58, "\"><div class=\"mb-3\"><label class=\"form-label\" for=\"username\">Username</label> <input class=\"form-control\" id=\"username\" name=\"username\" required autofocus autocomplete=\"username\" value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
