@@ -28,7 +28,7 @@ var status = resource.Field{
 func backupRoutines() *resource.Resource {
 	kind := jobKind{table: "backup_routines", kind: "backup_routine", running: func(o *resource.Record) bool { return o.Bool("enabled") }, nextRun: true}
 	return &resource.Resource{
-		Name: nameRoutines, Path: plugin + "backup-routines", Table: "backup_routines", Type: change.BackupRoutine,
+		Name: Routines, Path: plugin + "backup-routines", Table: "backup_routines", Type: change.BackupRoutine,
 		Class: "BackupRoutine", Verbose: "Backup Routine",
 		Fields: fields(leading(routineDisplay), []resource.Field{
 			{Name: "endpoint", Kind: resource.Reference{To: Endpoints, CascadeFrom: goesWithEndpoint}, Required: true, Label: "Proxmox endpoint"},

@@ -32,16 +32,16 @@ func New(o Options) (*resource.Set, error) {
 	return resource.NewSet(append(all, objectTypes(words, all))...)
 }
 
-// Endpoints is the name of the resource of endpoints, Users of that of users.
+// Names of resources that others know: of endpoints, of the jobs of Proxmox, and of users.
 const (
-	Endpoints = "proxmox-endpoints"
-	Users     = "users"
+	Endpoints    = "proxmox-endpoints"
+	Routines     = "backup-routines"
+	Replications = "replications"
+	Users        = "users"
 )
 
 // Names of the other resources, as references know them.
 const (
-	nameRoutines        = "backup-routines"
-	nameReplications    = "replications"
 	nameNodes           = "nodes"
 	nameStorages        = "storage"
 	nameProxmoxClusters = "proxmox-clusters"

@@ -8,7 +8,7 @@ import (
 func replications() *resource.Resource {
 	kind := jobKind{table: "replications", kind: "replication", running: func(o *resource.Record) bool { return !o.Bool("disable") }}
 	return &resource.Resource{
-		Name: nameReplications, Path: plugin + "replications", Table: "replications", Type: change.Replication,
+		Name: Replications, Path: plugin + "replications", Table: "replications", Type: change.Replication,
 		Class: "Replication", Verbose: "Replication",
 		Fields: fields(leading(replicationDisplay), []resource.Field{
 			{Name: "endpoint", Kind: resource.Reference{To: Endpoints, CascadeFrom: goesWithEndpoint}, Null: true, Label: "Proxmox endpoint"},

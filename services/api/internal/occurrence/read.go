@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/store"
 )
@@ -27,11 +28,11 @@ type kind struct {
 
 var kinds = []kind{
 	{
-		name: Routine, resource: "backup-routines", next: "next_run", on: "enabled", onValue: "true", fields: []string{"storage"},
+		name: Routine, resource: catalog.Routines, next: "next_run", on: "enabled", onValue: "true", fields: []string{"storage"},
 		aliases: map[string]string{"proxmox_node": "node", "proxmox_node_id": "node_id"}, opposite: map[string]string{"disable": "enabled"},
 	},
 	{
-		name: Replication, resource: "replications", on: "disable", onValue: "false", fields: []string{"endpoint", "target"},
+		name: Replication, resource: catalog.Replications, on: "disable", onValue: "false", fields: []string{"endpoint", "target"},
 		aliases: map[string]string{"node": "proxmox_node", "node_id": "proxmox_node_id"}, opposite: map[string]string{"enabled": "disable"},
 	},
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/live"
 	"github.com/proxops/proxops/services/api/internal/occurrence"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -66,7 +67,7 @@ type unplacedJob struct {
 
 // occurrencesRoute tells the coming runs of jobs to whoever may view any kind of them.
 func (a *API) occurrencesRoute() *route {
-	routines, replications := a.Store.Set.Get("backup-routines"), a.Store.Set.Get("replications")
+	routines, replications := a.Store.Set.Get(catalog.Routines), a.Store.Set.Get(catalog.Replications)
 	doc := occurrencesDoc(routines, replications)
 	rt := &route{allow: readMethods, anyOf: []*resource.Resource{routines, replications}, offers: []offer{offerJSON, offerHTML, offerICS}, feed: true, doc: doc}
 	rt.handle = func(ctx context.Context, q *request) (response, error) {

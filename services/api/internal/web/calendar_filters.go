@@ -3,6 +3,7 @@ package web
 import (
 	"slices"
 
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/occurrence"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
@@ -13,7 +14,7 @@ var calendarControls = []string{
 }
 
 // jobResources are the names of the resources of each kind of jobs.
-var jobResources = map[string]string{occurrence.Routine: "backup-routines", occurrence.Replication: "replications"}
+var jobResources = map[string]string{occurrence.Routine: catalog.Routines, occurrence.Replication: catalog.Replications}
 
 // calendarFilters are the filters of the kinds that are shown, with what is set.
 func (p *page) calendarFilters(c *almanac) (controls []filterControl, chips []filterChip) {

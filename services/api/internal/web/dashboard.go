@@ -46,11 +46,11 @@ type dashboardCard struct {
 var dashboardCards = map[string]dashboardCard{
 	endpointsPart:    {catalog.Endpoints, follow{events: []string{syncEvents}, pause: 5 * time.Second, every: 30 * time.Second}},
 	worstPart:        {catalog.Endpoints, follow{events: []string{syncEvents}, pause: 5 * time.Second, every: 30 * time.Second}},
-	routinesPart:     {"backup-routines", follow{events: []string{routineEvents}, pause: 5 * time.Second, every: 5 * time.Minute}},
-	replicationsPart: {"replications", follow{events: []string{replicationEvents}, pause: 5 * time.Second, every: 5 * time.Minute}},
+	routinesPart:     {catalog.Routines, follow{events: []string{routineEvents}, pause: 5 * time.Second, every: 5 * time.Minute}},
+	replicationsPart: {catalog.Replications, follow{events: []string{replicationEvents}, pause: 5 * time.Second, every: 5 * time.Minute}},
 	runningPart:      {catalog.Jobs, follow{events: []string{syncEvents}, pause: 2 * time.Second, every: 30 * time.Second}},
 	changesPart:      {"object-changes", follow{events: []string{routineEvents, replicationEvents}, pause: time.Minute, every: slotLength}},
-	timelinePart:     {"backup-routines", follow{events: []string{routineEvents}, pause: time.Minute, every: slotLength}},
+	timelinePart:     {catalog.Routines, follow{events: []string{routineEvents}, pause: time.Minute, every: slotLength}},
 }
 
 // followsPart are the attributes of the element of a part of the dashboard.
@@ -123,9 +123,9 @@ func (p *page) fleet(ctx context.Context, part string, now time.Time) (f fleet, 
 	}{
 		{endpointsPart, func() (err error) { f.endpoints, err = p.endpointsNow(ctx); return err }},
 		{worstPart, func() (err error) { f.worst, err = p.worstNow(ctx, f.endpoints); return err }},
-		{routinesPart, func() (err error) { f.routines, err = p.jobsNow(ctx, "backup-routines", "enabled", "true"); return err }},
+		{routinesPart, func() (err error) { f.routines, err = p.jobsNow(ctx, catalog.Routines, "enabled", "true"); return err }},
 		{replicationsPart, func() (err error) {
-			f.replications, err = p.jobsNow(ctx, "replications", "disable", "false")
+			f.replications, err = p.jobsNow(ctx, catalog.Replications, "disable", "false")
 			return err
 		}},
 		{runningPart, func() (err error) { f.running, err = p.runningNow(ctx); return err }},

@@ -33,8 +33,8 @@ type sheet struct {
 
 // panels are further parts of the page of an object, by resource.
 var panels = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
-	"backup-routines": comingPanel(occurrence.Routine),
-	"replications":    comingPanel(occurrence.Replication),
+	catalog.Routines:     comingPanel(occurrence.Routine),
+	catalog.Replications: comingPanel(occurrence.Replication),
 }
 
 // pieces are parts of the page of an object that are read by themselves when a script asks for one, by resource and id.
@@ -44,17 +44,17 @@ var pieces = map[string]map[string]func(ctx context.Context, p *page, s *sheet) 
 
 // leads are parts that come before all others, by resource.
 var leads = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
-	catalog.Endpoints: endpointLeads,
-	"backup-routines": inertLead,
-	"replications":    inertLead,
+	catalog.Endpoints:    endpointLeads,
+	catalog.Routines:     inertLead,
+	catalog.Replications: inertLead,
 }
 
 // buttons are further actions on the page of an object, by resource.
 var buttons = map[string]func(p *page, s *sheet) templ.Component{
 	catalog.Endpoints:     endpointButtons,
 	catalog.SyncSchedules: scheduleButtons,
-	"backup-routines":     syncOfObject("backup-routines"),
-	"replications":        syncOfObject("replications"),
+	catalog.Routines:      syncOfObject("backup-routines"),
+	catalog.Replications:  syncOfObject("replications"),
 }
 
 // moreTabs are further tabs of the pages of an object, by resource. Their pages are named in routes.

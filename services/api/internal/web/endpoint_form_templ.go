@@ -12,9 +12,9 @@ import "github.com/proxops/proxops/services/api/internal/catalog"
 
 // formLeads are what is said above the forms of resources.
 var formLeads = map[string]func(p *page, d *draft) templ.Component{
-	catalog.Endpoints: endpointFormLead,
-	"backup-routines": mirroredFormLead,
-	"replications":    mirroredFormLead,
+	catalog.Endpoints:    endpointFormLead,
+	catalog.Routines:     mirroredFormLead,
+	catalog.Replications: mirroredFormLead,
 }
 
 // mirroredFormLead says what becomes of what is changed here of a job of Proxmox.

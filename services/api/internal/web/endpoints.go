@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -120,7 +121,7 @@ func (w *Web) acceptIdentity(ctx context.Context, p *page) (answer, error) {
 		return answer{}, err
 	}
 	r := w.Store.Set.Get(catalog.Endpoints)
-	if p.http.Method != "POST" {
+	if p.http.Method != http.MethodPost {
 		o, err := p.get(ctx, r)
 		if err != nil {
 			return answer{}, err
@@ -204,10 +205,10 @@ func discoveredPiece(ctx context.Context, p *page, s *sheet) (templ.Component, e
 		return err
 	}
 	of := url.Values{"endpoint_id": {id}}
-	if err := count("backup-routines", of); err != nil {
+	if err := count(catalog.Routines, of); err != nil {
 		return nil, err
 	}
-	if err := count("replications", of); err != nil {
+	if err := count(catalog.Replications, of); err != nil {
 		return nil, err
 	}
 	if p.sees("proxmox-clusters") {

@@ -18,7 +18,7 @@ const (
 )
 
 // eventResources are what events are about, by their kind.
-var eventResources = map[string]string{routineEvents: "backup-routines", replicationEvents: "replications", syncEvents: catalog.Jobs}
+var eventResources = map[string]string{routineEvents: catalog.Routines, replicationEvents: catalog.Replications, syncEvents: catalog.Jobs}
 
 // follow says when a part of a page is out of date. The browser then asks for that part alone: for its address, with the id of its element in the
 // header HX-Target, as htmx names what an answer is for. See live in own/app.js.

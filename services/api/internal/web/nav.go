@@ -25,11 +25,11 @@ type link struct {
 var menu = []section{
 	{"Overview", []link{
 		{title: "Dashboard", to: "/", icon: "dashboard", key: "d"},
-		{title: "Calendar", to: calendarPath, icon: "calendar", anyOf: []string{"backup-routines", "replications"}, key: "a"},
+		{title: "Calendar", to: calendarPath, icon: "calendar", anyOf: []string{catalog.Routines, catalog.Replications}, key: "a"},
 	}},
 	{"Jobs of Proxmox", []link{
-		{title: "Backup Routines", icon: "backup", resource: "backup-routines", key: "b"},
-		{title: "Replications", icon: "replication", resource: "replications", key: "r"},
+		{title: "Backup Routines", icon: "backup", resource: catalog.Routines, key: "b"},
+		{title: "Replications", icon: "replication", resource: catalog.Replications, key: "r"},
 	}},
 	{"Infrastructure", []link{
 		{title: "Endpoints", icon: "endpoint", resource: catalog.Endpoints, key: "e"},

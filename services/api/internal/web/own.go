@@ -20,8 +20,8 @@ var derived = map[string][]string{
 var enrich = map[string]func(ctx context.Context, p *page, rows []object) error{
 	catalog.Jobs:          summariseJobs,
 	catalog.SyncSchedules: describeTimes,
-	"backup-routines":     describeJobs("backup_routine"),
-	"replications":        describeJobs("replication"),
+	catalog.Routines:      describeJobs("backup_routine"),
+	catalog.Replications:  describeJobs("replication"),
 }
 
 // describeJobs says in words when jobs of Proxmox run, by whose clock, and how their status is known.
@@ -44,15 +44,15 @@ func describeJobs(kind string) func(ctx context.Context, p *page, rows []object)
 
 // listButtons are what can be done to a whole list, by resource.
 var listButtons = map[string]func(p *page, l *listing) templ.Component{
-	"backup-routines": syncButton("backup-routines", "Sync Backup Routines"),
-	"replications":    syncButton("replications", "Sync Replications"),
-	catalog.Jobs:      syncButton("all", "Sync All"),
-	catalog.Endpoints: syncButton("all", "Sync All"),
+	catalog.Routines:     syncButton("backup-routines", "Sync Backup Routines"),
+	catalog.Replications: syncButton("replications", "Sync Replications"),
+	catalog.Jobs:         syncButton("all", "Sync All"),
+	catalog.Endpoints:    syncButton("all", "Sync All"),
 }
 
 // related are parts of the page of an object that say what has to do with it, by resource.
 var related = map[string]func(ctx context.Context, p *page, s *sheet) ([]templ.Component, error){
-	"backup-routines":     guestsCovered,
+	catalog.Routines:      guestsCovered,
 	"nodes":               referring,
 	"storage":             referring,
 	"clusters":            referring,

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -32,7 +33,7 @@ func (w *Web) proxbox(ctx context.Context, p *page) (answer, error) {
 	// A VMID is that of its cluster alone.
 	var routines *guestJobs
 	if vmid := o.text("vmid"); vmid != "" {
-		routines, err = p.guestJobs(ctx, "backup-routines", url.Values{"covers": {vmid}, "cluster_id": {o.sub("cluster").id()}},
+		routines, err = p.guestJobs(ctx, catalog.Routines, url.Values{"covers": {vmid}, "cluster_id": {o.sub("cluster").id()}},
 			url.Values{"status": {"active"}, "enabled": {"true"}}, "status,-enabled,job_id",
 			"job_id", "endpoint", "enabled", "schedule", "schedule_text", "next_run", "storage", "selection", "selection_mode", "exclude", "pool", "status", "stale_since", "last_seen",
 			"keep_all", "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "raw_config")
@@ -40,7 +41,7 @@ func (w *Web) proxbox(ctx context.Context, p *page) (answer, error) {
 			return answer{}, err
 		}
 	}
-	repls, err := p.guestJobs(ctx, "replications", url.Values{"virtual_machine_id": {o.id()}},
+	repls, err := p.guestJobs(ctx, catalog.Replications, url.Values{"virtual_machine_id": {o.id()}},
 		url.Values{"status": {"active"}, "disable": {"false"}}, "status,disable,replication_id",
 		"replication_id", "endpoint", "disable", "schedule", "schedule_text", "proxmox_node", "target", "target_node", "rate", "status", "stale_since", "last_seen")
 	if err != nil {

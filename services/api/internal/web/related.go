@@ -9,6 +9,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -24,19 +25,19 @@ type reference struct {
 var referenceLists = map[string][]reference{
 	"nodes": {
 		{title: "Virtual machines on this node", list: "virtual-machines", filter: "node_id"},
-		{title: "Backup routines of this node", list: "backup-routines", filter: "node_id"},
-		{title: "Replications from here", list: "replications", filter: "proxmox_node_id"},
-		{title: "Replications to here", list: "replications", filter: "target_node_id"},
+		{title: "Backup routines of this node", list: catalog.Routines, filter: "node_id"},
+		{title: "Replications from here", list: catalog.Replications, filter: "proxmox_node_id"},
+		{title: "Replications to here", list: catalog.Replications, filter: "target_node_id"},
 	},
 	"storage": {
-		{title: "Backup routines that write here", list: "backup-routines", filter: "storage_id"},
-		{title: "Backup routines that use it for fleecing", list: "backup-routines", filter: "fleecing_storage_id"},
+		{title: "Backup routines that write here", list: catalog.Routines, filter: "storage_id"},
+		{title: "Backup routines that use it for fleecing", list: catalog.Routines, filter: "fleecing_storage_id"},
 	},
 	"clusters": {
 		{title: "Virtual machines", list: "virtual-machines", filter: "cluster_id"},
 		{title: "Storage", list: "storage", filter: "cluster_id"},
-		{title: "Backup routines", list: "backup-routines", filter: "cluster_id"},
-		{title: "Replications", list: "replications", filter: "cluster_id"},
+		{title: "Backup routines", list: catalog.Routines, filter: "cluster_id"},
+		{title: "Replications", list: catalog.Replications, filter: "cluster_id"},
 	},
 	"proxmox-clusters": {{title: "Nodes", list: "nodes", filter: "proxmox_cluster_id"}},
 }

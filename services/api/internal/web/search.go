@@ -19,8 +19,8 @@ var searchable = []struct {
 	list    string
 	columns []string
 }{
-	{"replications", []string{"endpoint", "virtual_machine", "target", "schedule", "status", "comment"}},
-	{"backup-routines", []string{"endpoint", "schedule", "next_run", "storage", "status", "comment"}},
+	{catalog.Replications, []string{"endpoint", "virtual_machine", "target", "schedule", "status", "comment"}},
+	{catalog.Routines, []string{"endpoint", "schedule", "next_run", "storage", "status", "comment"}},
 	{catalog.Endpoints, []string{"domain", "ip_address", "enabled"}},
 	{"virtual-machines", []string{"vmid", "cluster", "node", "status"}},
 	{"clusters", []string{"proxmox_endpoint", "description"}},

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/occurrence"
 	"github.com/proxops/proxops/services/api/internal/resource"
 	"github.com/proxops/proxops/services/api/internal/store"
@@ -71,7 +72,7 @@ type upcoming struct {
 func (p *page) timeline(ctx context.Context, now time.Time) (*timeline, error) {
 	from := now.Truncate(slotLength)
 	t := &timeline{from: from, to: from.Add(timelineSpan)}
-	r := p.Store.Set.Get("backup-routines")
+	r := p.Store.Set.Get(catalog.Routines)
 	groups, err := p.Store.Tally(ctx, r, p.actor(), url.Values{"status": {"active"}, "enabled": {"true"}}, maxGroups,
 		resource.By{Field: "storage"}, resource.By{Field: "endpoint"}, resource.By{Field: "schedule"}, resource.By{Field: "next_run"})
 	if err != nil {

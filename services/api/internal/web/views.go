@@ -31,7 +31,7 @@ type group struct {
 }
 
 var views = map[string]view{
-	"backup-routines": {
+	catalog.Routines: {
 		title: "Backup Routines", one: "Backup Routine", events: routineEvents,
 		columns: []string{"job_id", "endpoint", "enabled", "schedule", "next_run", "node", "storage", "selection", "status", "comment", "tags"},
 		groups: []group{
@@ -44,7 +44,7 @@ var views = map[string]view{
 			{title: "Raw configuration", fields: []string{"raw_config"}, wide: true},
 		},
 	},
-	"replications": {
+	catalog.Replications: {
 		title: "Replications", one: "Replication", events: replicationEvents,
 		columns: []string{"replication_id", "virtual_machine", "endpoint", "proxmox_node", "target", "schedule", "rate", "disable", "status", "comment", "tags"},
 		groups: []group{
