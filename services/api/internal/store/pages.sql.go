@@ -10,27 +10,35 @@ import (
 	"time"
 )
 
-const completeLists = `-- name: CompleteLists :many
-SELECT endpoint_id::bigint AS endpoint_id, last_seen, object_count FROM sync_states WHERE kind = $1 AND endpoint_id = ANY($2::bigint[])
+const jobEndpoints = `-- name: JobEndpoints :many
+SELECT e.id::bigint AS id, coalesce(nullif(e.time_zone, ''), s.time_zone, '')::text AS zone, l.last_seen, coalesce(l.object_count, 0)::integer AS object_count
+FROM endpoints e LEFT JOIN endpoint_states s ON s.endpoint_id = e.id LEFT JOIN sync_states l ON l.endpoint_id = e.id AND l.kind = $1
+WHERE e.id = ANY($2::bigint[])
 `
 
-type CompleteListsRow struct {
-	EndpointID  int64
+type JobEndpointsRow struct {
+	ID          int64
+	Zone        string
 	LastSeen    *time.Time
 	ObjectCount int32
 }
 
-// When the jobs of a kind were last read completely of each endpoint, and how many there were.
-func (q *Queries) CompleteLists(ctx context.Context, kind string, endpointIds []int64) ([]CompleteListsRow, error) {
-	rows, err := q.db.Query(ctx, completeLists, kind, endpointIds)
+// What jobs of a kind are told by: the zone of each of their endpoints, as EndpointZones has it, and when it was last read completely, with how many jobs.
+func (q *Queries) JobEndpoints(ctx context.Context, kind string, endpointIds []int64) ([]JobEndpointsRow, error) {
+	rows, err := q.db.Query(ctx, jobEndpoints, kind, endpointIds)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []CompleteListsRow{}
+	items := []JobEndpointsRow{}
 	for rows.Next() {
-		var i CompleteListsRow
-		if err := rows.Scan(&i.EndpointID, &i.LastSeen, &i.ObjectCount); err != nil {
+		var i JobEndpointsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Zone,
+			&i.LastSeen,
+			&i.ObjectCount,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

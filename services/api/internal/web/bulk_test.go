@@ -155,12 +155,12 @@ func TestPickersWithoutScriptsKeepAllThatIsPicked(t *testing.T) {
 		t.Errorf("one taken away leaves %v", o["tags"])
 	}
 	// Filters, too: what the form sends is what was asked for.
-	list := admin.get(clustersPath+"?tag__any=a&tag__any=b").want(t, 200)
+	list := admin.get(clustersPath+"?tag__any=a&tag__any=b&tab=filters").want(t, 200)
 	again := list.sent(list.one(t, tag("form"), with("data-filters")))
 	if got := again["tag__any"]; len(got) != 1 || got[0] != "a,b" {
 		t.Fatalf("the filters send %q", again)
 	}
-	list = admin.get(clustersPath+"?"+again.Encode()).want(t, 200)
+	list = admin.get(clustersPath+"?tab=filters&"+again.Encode()).want(t, 200)
 	if n := len(list.all(with("data-row"))); n != 1 || len(list.all(with("data-chosen"))) != 2 {
 		t.Errorf("%d rows, filters %v", n, list.text())
 	}

@@ -41,6 +41,12 @@ func (w *Web) list(r *resource.Resource) handler {
 		if params.Has("export") {
 			return p.export(ctx, r, params)
 		}
+		if p.http.Header.Get("HX-Target") == "panel-filters" {
+			if !p.may(r, resource.View) {
+				return answer{}, resource.ErrForbidden
+			}
+			return answer{body: filterForm(p, p.filtersOf(r, params)), bare: true}, nil
+		}
 		l, err := p.list(ctx, r, params)
 		if err != nil {
 			return answer{}, err
@@ -50,6 +56,14 @@ func (w *Web) list(r *resource.Resource) handler {
 		}
 		return answer{title: l.view.title, body: listPage(p, l)}, nil
 	}
+}
+
+// filtersOf are the filters of a list as its address says, without its rows.
+func (p *page) filtersOf(r *resource.Resource, params url.Values) *listing {
+	l := &listing{r: r, view: viewOf(r), params: askedOf(params), filters: p.filterControls(r)}
+	spread(l.filters, l.params)
+	l.active = fill(l.filters, l.params, nil)
+	return l
 }
 
 // list reads a page of a list as its address says. A filter that cannot be is no error of the page: the form says what is wrong with it.

@@ -93,3 +93,29 @@ func TestListsSayWhatIsNothingAndWhatIsLong(t *testing.T) {
 		t.Errorf("says %s", g.text())
 	}
 }
+
+// The form of filters is read when it is looked at.
+func TestFiltersComeWhenTheyAreAskedFor(t *testing.T) {
+	admin := serve(t)
+	cluster := admin.make(clustersPath, map[string]any{"name": "one"})
+	address := vmsPath + "?" + url.Values{"cluster_id": {fmt.Sprint(cluster)}, "name": {"<b>"}, "ordering": {"name"}}.Encode()
+	list := admin.get(address).want(t, 200)
+	panel := list.one(t, with("id", "panel-filters"))
+	to, _ := attr(panel, "hx-get")
+	if list.has(tag("form"), with("data-filters")) || !list.has(tag("a"), with("href", to), saying("Show the filters")) {
+		t.Errorf("the list has its filters, or asks %s for them", to)
+	}
+	part := admin.piece(to, "panel-filters").want(t, 200)
+	whole := admin.get(to).want(t, 200)
+	if part.has(with("id", "panel-filters")) || part.has(with("data-row")) || whole.has(with("id", "panel-filters"), with("hidden")) {
+		t.Errorf("more than the filters come: %s", part.body)
+	}
+	for _, g := range []page{part, whole} {
+		sent := g.sent(g.one(t, tag("form"), with("data-filters")))
+		if sent.Get("cluster_id") != fmt.Sprint(cluster) || sent.Get("name__ic") != "" || sent.Get("name") != "<b>" || sent.Get("ordering") != "name" {
+			t.Errorf("the form sends %v", sent)
+		}
+	}
+	u := admin.limited("nobody", permission{types: []string{"extras.tag"}, actions: []string{"view"}})
+	u.piece(vmsPath+"?tab=filters", "panel-filters").want(t, 403)
+}

@@ -2,12 +2,15 @@ package web
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/a-h/templ"
 
 	calendars "github.com/proxops/proxops/libs/calendar"
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
+	"github.com/proxops/proxops/services/api/internal/store"
 )
 
 // derived are columns of lists that are no fields of the API, by resource. What they show is filled in by enrich.
@@ -35,11 +38,35 @@ func describeJobs(kind string) func(ctx context.Context, p *page, rows []object)
 				o["retention"] = retention(o)
 			}
 		}
-		if err := tellClocks(ctx, p, rows); err != nil {
+		endpoints, err := p.endpointsOfJobs(ctx, kind, rows)
+		if err != nil {
 			return err
 		}
-		return proveStatus(ctx, p, kind, rows)
+		tellClocks(p, rows, endpoints)
+		return proveStatus(ctx, p, rows, endpoints)
 	}
+}
+
+// endpointsOfJobs reads what tells of jobs of Proxmox by whose clock they run and how their status is known, by the ids of their endpoints.
+func (p *page) endpointsOfJobs(ctx context.Context, kind string, rows []object) (map[int64]store.JobEndpointsRow, error) {
+	var ids []int64
+	for _, o := range rows {
+		if id := o.sub("endpoint").number("id"); id != 0 && (o["schedule"] != nil || o["status"] != nil) && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	if ids == nil {
+		return nil, nil
+	}
+	found, err := p.Queries.JobEndpoints(ctx, kind, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read how %d endpoints are read: %w", len(ids), err)
+	}
+	endpoints := make(map[int64]store.JobEndpointsRow, len(found))
+	for _, e := range found {
+		endpoints[e.ID] = e
+	}
+	return endpoints, nil
 }
 
 // listButtons are what can be done to a whole list, by resource.

@@ -2,7 +2,7 @@ package web
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,28 +14,14 @@ import (
 
 // proveStatus says of jobs of Proxmox how their status is known: by which complete reading of their endpoint. It says no more than is recorded, and
 // nothing to those who may not view the endpoint.
-func proveStatus(ctx context.Context, p *page, kind string, rows []object) error {
-	var asked []int64
-	for _, o := range rows {
-		if id := o.sub("endpoint").number("id"); id != 0 && o["status"] != nil && !slices.Contains(asked, id) {
-			asked = append(asked, id)
-		}
-	}
-	asked, err := p.viewable(ctx, catalog.Endpoints, asked)
-	if err != nil || len(asked) == 0 {
+func proveStatus(ctx context.Context, p *page, rows []object, endpoints map[int64]store.JobEndpointsRow) error {
+	seen, err := p.viewable(ctx, catalog.Endpoints, slices.Sorted(maps.Keys(endpoints)))
+	if err != nil {
 		return err
 	}
-	lists, err := p.Queries.CompleteLists(ctx, kind, asked)
-	if err != nil {
-		return fmt.Errorf("read when %d endpoints were last read completely: %w", len(asked), err)
-	}
-	of := map[int64]store.CompleteListsRow{}
-	for _, l := range lists {
-		of[l.EndpointID] = l
-	}
 	for _, o := range rows {
-		if l, known := of[o.sub("endpoint").number("id")]; known {
-			o["proof"] = proofOf(o, l)
+		if id := o.sub("endpoint").number("id"); slices.Contains(seen, id) {
+			o["proof"] = proofOf(o, endpoints[id])
 		}
 	}
 	return nil
@@ -69,7 +55,7 @@ func (p *page) viewable(ctx context.Context, name string, ids []int64) ([]int64,
 
 // proofOf is how the status of a job is known. The number of jobs is that of the last complete list: of the list that a job was missing from first if
 // that is the one, and of none that came between.
-func proofOf(o object, last store.CompleteListsRow) string {
+func proofOf(o object, last store.JobEndpointsRow) string {
 	if last.LastSeen == nil {
 		return ""
 	}

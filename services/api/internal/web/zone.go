@@ -1,11 +1,10 @@
 package web
 
 import (
-	"context"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/proxops/proxops/services/api/internal/store"
 )
 
 // zoneCookie is where a browser says in which time zone it is. It is set by theme.js.
@@ -43,33 +42,18 @@ func sameClock(a, b *time.Location, now time.Time) bool {
 
 // tellClocks says of jobs of Proxmox in which zone their schedules are: all of that is in "zone", and whose clock it is in "clock", unless it is that of
 // who looks. Whoever may see a job may know when it runs, if not all of its endpoint.
-func tellClocks(ctx context.Context, p *page, rows []object) error {
-	var endpoints []int64
+func tellClocks(p *page, rows []object, endpoints map[int64]store.JobEndpointsRow) {
+	clocks, now := map[string]string{}, time.Now()
 	for _, o := range rows {
-		if id := o.sub("endpoint").number("id"); id != 0 && o.text("schedule") != "" && !slices.Contains(endpoints, id) {
-			endpoints = append(endpoints, id)
+		e, known := endpoints[o.sub("endpoint").number("id")]
+		if !known || o.text("schedule") == "" {
+			continue
 		}
-	}
-	if endpoints == nil {
-		return nil
-	}
-	found, err := p.Queries.EndpointZones(ctx, endpoints)
-	if err != nil {
-		return fmt.Errorf("read the time zones of endpoints: %w", err)
-	}
-	zones, clocks, now := map[int64]string{}, map[string]string{}, time.Now()
-	for _, e := range found {
-		zones[e.ID] = e.Zone
 		if _, told := clocks[e.Zone]; !told {
 			clocks[e.Zone] = p.clockOf(e.Zone, now)
 		}
+		o["zone"], o["clock"] = e.Zone, clocks[e.Zone]
 	}
-	for _, o := range rows {
-		if zone, known := zones[o.sub("endpoint").number("id")]; known {
-			o["zone"], o["clock"] = zone, clocks[zone]
-		}
-	}
-	return nil
 }
 
 // clockOf names the clock of a zone; "" if it is that of who looks. Nothing known stands for UTC.

@@ -12,9 +12,11 @@ GROUP BY j.id;
 -- name: StorageNames :many
 SELECT id::bigint AS id, name FROM storages WHERE id = ANY(@ids::bigint[]);
 
--- name: CompleteLists :many
--- When the jobs of a kind were last read completely of each endpoint, and how many there were.
-SELECT endpoint_id::bigint AS endpoint_id, last_seen, object_count FROM sync_states WHERE kind = @kind AND endpoint_id = ANY(@endpoint_ids::bigint[]);
+-- name: JobEndpoints :many
+-- What jobs of a kind are told by: the zone of each of their endpoints, as EndpointZones has it, and when it was last read completely, with how many jobs.
+SELECT e.id::bigint AS id, coalesce(nullif(e.time_zone, ''), s.time_zone, '')::text AS zone, l.last_seen, coalesce(l.object_count, 0)::integer AS object_count
+FROM endpoints e LEFT JOIN endpoint_states s ON s.endpoint_id = e.id LEFT JOIN sync_states l ON l.endpoint_id = e.id AND l.kind = @kind
+WHERE e.id = ANY(@endpoint_ids::bigint[]);
 
 -- Sessions that ended by themselves.
 -- name: SessionsForget :exec

@@ -58,7 +58,9 @@
       const on = other === tab;
       other.setAttribute("aria-selected", on);
       other.tabIndex = on ? 0 : -1;
-      document.getElementById(other.getAttribute("aria-controls")).hidden = !on;
+      const panel = document.getElementById(other.getAttribute("aria-controls"));
+      panel.hidden = !on;
+      if (on) panel.dispatchEvent(new Event("show")); // what it holds may come only now
     }
   }
 
