@@ -13,7 +13,7 @@ import (
 const jobEndpoints = `-- name: JobEndpoints :many
 SELECT e.id::bigint AS id, coalesce(nullif(e.time_zone, ''), s.time_zone, '')::text AS zone, l.last_seen, coalesce(l.object_count, 0)::integer AS object_count
 FROM endpoints e LEFT JOIN endpoint_states s ON s.endpoint_id = e.id LEFT JOIN sync_states l ON l.endpoint_id = e.id AND l.kind = $1
-WHERE e.id = ANY($2::bigint[])
+WHERE e.id = ANY((SELECT $2::bigint[])::bigint[])
 `
 
 type JobEndpointsRow struct {
@@ -24,6 +24,7 @@ type JobEndpointsRow struct {
 }
 
 // What jobs of a kind are told by: the zone of each of their endpoints, as EndpointZones has it, and when it was last read completely, with how many jobs.
+// That the ids come from a SELECT keeps their number out of the plan, so that it is made once.
 func (q *Queries) JobEndpoints(ctx context.Context, kind string, endpointIds []int64) ([]JobEndpointsRow, error) {
 	rows, err := q.db.Query(ctx, jobEndpoints, kind, endpointIds)
 	if err != nil {

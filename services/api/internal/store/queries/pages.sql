@@ -14,9 +14,10 @@ SELECT id::bigint AS id, name FROM storages WHERE id = ANY(@ids::bigint[]);
 
 -- name: JobEndpoints :many
 -- What jobs of a kind are told by: the zone of each of their endpoints, as EndpointZones has it, and when it was last read completely, with how many jobs.
+-- That the ids come from a SELECT keeps their number out of the plan, so that it is made once.
 SELECT e.id::bigint AS id, coalesce(nullif(e.time_zone, ''), s.time_zone, '')::text AS zone, l.last_seen, coalesce(l.object_count, 0)::integer AS object_count
 FROM endpoints e LEFT JOIN endpoint_states s ON s.endpoint_id = e.id LEFT JOIN sync_states l ON l.endpoint_id = e.id AND l.kind = @kind
-WHERE e.id = ANY(@endpoint_ids::bigint[]);
+WHERE e.id = ANY((SELECT @endpoint_ids::bigint[])::bigint[]);
 
 -- Sessions that ended by themselves.
 -- name: SessionsForget :exec
