@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -33,6 +34,7 @@ func TestAReplicationIsFound(t *testing.T) {
 	b.follow(".table-tools .chip")
 
 	b.click("#tab-filters")
+	b.until("the filters to come", `document.getElementById("f-disable") !== null`)
 	b.eval(`document.getElementById("f-disable").value = "true"`, nil)
 	b.follow("#panel-filters [type=submit]")
 	want := 0
@@ -74,6 +76,19 @@ func TestAReplicationIsFound(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(csv), "\r\n")
 	if len(lines) != 31 || strings.Contains(lines[0], "comment") || !strings.Contains(lines[0], "job_type") {
 		t.Errorf("the export has %d lines and the head %s, want 30 rows of the columns that are shown", len(lines), lines[0])
+	}
+}
+
+// Filters by objects call these by their names, in a harmless form.
+func TestFiltersCallObjectsByTheirNames(t *testing.T) {
+	t.Parallel()
+	p := newProduct(t, pvesim.FleetConfig{Clusters: 1, Jobs: 2}, 1)
+	evil := p.call(t, http.MethodPost, "/api/plugins/proxbox/endpoints/proxmox/", map[string]any{"name": "e\u202evil <b>", "domain": "evil.example.com", "enabled": false})
+	b := p.login(t)
+	b.open(fmt.Sprintf("%s?endpoint_id=1&endpoint_id=%v", replications, evil["id"]))
+	b.until("the chip to name the endpoints", `document.querySelector(".table-tools .chip [data-names]").textContent.includes("evil")`)
+	if chip := b.text(".table-tools .chip"); !strings.Contains(chip, "alpha") || !strings.Contains(chip, "e\uFFFDvil <b>") || strings.Contains(chip, "\u202e") {
+		t.Errorf("the filter is shown as %q", chip)
 	}
 }
 

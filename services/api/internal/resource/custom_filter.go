@@ -47,6 +47,17 @@ func (s *Store) CustomFiltered(ctx context.Context, r *Resource, params url.Valu
 	return out, err
 }
 
+// Filters returns the parameters that filter lists of a resource by the custom field.
+func (f *CustomField) Filters(r *Resource) map[string]bool {
+	out := map[string]bool{}
+	if r.custom != nil {
+		for name := range f.filters(r.custom) {
+			out[name] = true
+		}
+	}
+	return out
+}
+
 // filters returns the filters by a custom field, by parameter. Texts that are compared loosely have no further lookups, as in NetBox.
 func (f *CustomField) filters(column *Field) map[string]filter {
 	out := map[string]filter{}

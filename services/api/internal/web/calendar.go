@@ -78,7 +78,9 @@ func (w *Web) calendar(ctx context.Context, p *page) (answer, error) {
 	if err := c.fill(ctx, plan); err != nil {
 		return answer{}, err
 	}
-	c.filters, c.active = p.calendarFilters(c)
+	if c.filters, c.active, err = p.calendarFilters(ctx, c); err != nil {
+		return answer{}, err
+	}
 	if p.part() == calendarPart {
 		return answer{body: templ.Join(calendarRuns(p, c), calendarCount(c)), bare: true}, nil
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"slices"
 
 	"github.com/proxops/proxops/services/api/internal/catalog"
@@ -17,7 +18,7 @@ var calendarControls = []string{
 var jobResources = map[string]string{occurrence.Routine: catalog.Routines, occurrence.Replication: catalog.Replications}
 
 // calendarFilters are the filters of the kinds that are shown, with what is set.
-func (p *page) calendarFilters(c *almanac) (controls []filterControl, chips []filterChip) {
+func (p *page) calendarFilters(ctx context.Context, c *almanac) (controls []filterControl, chips []filterChip, err error) {
 	var all []filterControl
 	for _, kind := range occurrence.Kinds {
 		r := p.Store.Set.Get(jobResources[kind])
@@ -25,6 +26,13 @@ func (p *page) calendarFilters(c *almanac) (controls []filterControl, chips []fi
 			continue
 		}
 		of := p.filterControls(r)
+		if asksCustom(c.params) {
+			custom, err := p.customControls(ctx, r)
+			if err != nil {
+				return nil, nil, err
+			}
+			of = append(of, custom...)
+		}
 		set := fill(of, c.filtering(), c.wrong)
 		for _, f := range of {
 			if !slices.ContainsFunc(all, func(other filterControl) bool { return other.param == f.param }) {
@@ -45,5 +53,5 @@ func (p *page) calendarFilters(c *almanac) (controls []filterControl, chips []fi
 		}
 		controls = append(controls, all[i])
 	}
-	return controls, chips
+	return controls, chips, nil
 }

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -12,7 +14,7 @@ import (
 
 // filterControl is one filter of a list as a part of a form.
 type filterControl struct {
-	label, kind string // text, number, time, boolean, choice, pick
+	label, kind string // text, number, time, date, boolean, choice, pick
 	param       string // the name without the lookup
 	lookups     []lookup
 	lookup      string // the one that is set
@@ -28,8 +30,11 @@ type lookup struct{ suffix, label string }
 
 // filterChip is a filter that is set.
 type filterChip struct {
-	text  string
-	param string
+	text   string
+	param  string
+	from   string // path of the list whose objects are meant, "" if none are
+	by     string // the field that values are of
+	values string // those that are meant, with commas between
 }
 
 var (
@@ -53,15 +58,10 @@ var (
 	pickLookups   = []lookup{{"", "any of"}, {"__n", "none of"}}
 )
 
-// filterControls are the filters of a resource.
+// filterControls are the filters of a resource, without those by custom fields.
 func (p *page) filterControls(r *resource.Resource) (controls []filterControl) {
 	add := func(c filterControl) {
-		if c.lookups == nil {
-			c.lookups = []lookup{{}}
-		}
-		c.lookups = slices.DeleteFunc(slices.Clone(c.lookups), func(l lookup) bool { return !r.Filtered(c.param + l.suffix) })
-		if len(c.lookups) > 0 {
-			c.lookup = c.lookups[0].suffix
+		if c, some := c.with(r.Filtered); some {
 			controls = append(controls, c)
 		}
 	}
@@ -105,6 +105,70 @@ func (p *page) filterControls(r *resource.Resource) (controls []filterControl) {
 	return controls
 }
 
+// with keeps the lookups that a list knows, the first of which is set, and says whether there is any.
+func (c filterControl) with(filters func(param string) bool) (filterControl, bool) {
+	if c.lookups == nil {
+		c.lookups = []lookup{{}}
+	}
+	c.lookups = slices.DeleteFunc(slices.Clone(c.lookups), func(l lookup) bool { return !filters(c.param + l.suffix) })
+	if len(c.lookups) == 0 {
+		return c, false
+	}
+	c.lookup = c.lookups[0].suffix
+	return c, true
+}
+
+// customControls are the filters of a resource by custom fields. Hidden ones have none. It costs a statement.
+func (p *page) customControls(ctx context.Context, r *resource.Resource) (controls []filterControl, err error) {
+	fields, err := p.Store.CustomFields(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("read custom fields for the filters of a list: %w", err)
+	}
+	for i := range fields {
+		f := &fields[i]
+		filters := f.Filters(r)
+		if c, some := customFilter(f).with(func(param string) bool { return filters[param] }); some && f.Visible != "hidden" {
+			controls = append(controls, c)
+		}
+	}
+	return controls, nil
+}
+
+// customFilter is a filter by a custom field.
+func customFilter(f *resource.CustomField) filterControl {
+	c := filterControl{label: visible(customLabel(f)), param: customPrefix + f.Name, options: f.Choices}
+	switch f.Type {
+	case resource.CustomBoolean:
+		c.kind = "boolean"
+	case resource.CustomInteger, resource.CustomDecimal:
+		c.kind, c.lookups = "number", numberLookups
+	case resource.CustomDate:
+		c.kind, c.lookups = "date", timeLookups
+	case resource.CustomDateTime:
+		c.kind, c.lookups = "time", timeLookups
+	case resource.CustomSelect:
+		c.kind, c.lookups = "choice", pickLookups
+	case resource.CustomMultiSelect:
+		c.kind, c.lookups = "choice", []lookup{{"", "any of"}}
+	default:
+		c.kind, c.lookups = "text", textLookups
+		if f.Logic != "exact" {
+			c.lookups = []lookup{{"", "contains"}}
+		}
+	}
+	return c
+}
+
+// asksCustom says whether an address filters by custom fields.
+func asksCustom(params url.Values) bool {
+	for name := range params {
+		if isCustom(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // spread makes many values of what a picker without scripts sends as one.
 func spread(controls []filterControl, set url.Values) {
 	for _, c := range controls {
@@ -126,7 +190,11 @@ func fill(controls []filterControl, set url.Values, wrong map[string][]string) (
 		for _, l := range c.lookups {
 			if values := set[c.param+l.suffix]; len(values) > 0 {
 				c.lookup, c.values = l.suffix, values
-				chips = append(chips, filterChip{text: c.label + " " + l.label + " " + strings.Join(values, ", "), param: c.param + l.suffix})
+				chip := filterChip{text: strings.TrimSpace(c.label + " " + l.label + " " + strings.Join(values, ", ")), param: c.param + l.suffix}
+				if c.kind == "pick" {
+					chip.text, chip.from, chip.by, chip.values = c.label+" "+l.label, c.from, c.by, strings.Join(values, ",")
+				}
+				chips = append(chips, chip)
 			}
 			c.wrong = append(c.wrong, wrong[c.param+l.suffix]...)
 		}

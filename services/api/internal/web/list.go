@@ -45,7 +45,8 @@ func (w *Web) list(r *resource.Resource) handler {
 			if !p.may(r, resource.View) {
 				return answer{}, resource.ErrForbidden
 			}
-			return answer{body: filterForm(p, p.filtersOf(r, params)), bare: true}, nil
+			l, err := p.filtersOf(ctx, r, params)
+			return answer{body: filterForm(p, l), bare: true}, err
 		}
 		l, err := p.list(ctx, r, params)
 		if err != nil {
@@ -59,11 +60,24 @@ func (w *Web) list(r *resource.Resource) handler {
 }
 
 // filtersOf are the filters of a list as its address says, without its rows.
-func (p *page) filtersOf(r *resource.Resource, params url.Values) *listing {
-	l := &listing{r: r, view: viewOf(r), params: askedOf(params), filters: p.filterControls(r)}
+func (p *page) filtersOf(ctx context.Context, r *resource.Resource, params url.Values) (*listing, error) {
+	l := &listing{r: r, view: viewOf(r), params: askedOf(params)}
+	return l, p.readFilters(ctx, l, true)
+}
+
+// readFilters finds the filters of a list, those by custom fields too if they are asked for, and puts what is set into them.
+func (p *page) readFilters(ctx context.Context, l *listing, custom bool) error {
+	l.filters = p.filterControls(l.r)
 	spread(l.filters, l.params)
-	l.active = fill(l.filters, l.params, nil)
-	return l
+	if custom {
+		more, err := p.customControls(ctx, l.r)
+		if err != nil {
+			return err
+		}
+		l.filters = append(l.filters, more...)
+	}
+	l.active = fill(l.filters, l.params, l.wrong)
+	return nil
 }
 
 // list reads a page of a list as its address says. A filter that cannot be is no error of the page: the form says what is wrong with it.
@@ -79,12 +93,13 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 	for _, name := range r.OrderNames() {
 		l.order[name] = true
 	}
-	asked := askedOf(params)
-	l.filters = p.filterControls(r)
-	spread(l.filters, asked)
-	l.params = asked
+	l.params = askedOf(params)
+	custom := l.tab == "filters" || asksCustom(l.params)
+	if err := p.readFilters(ctx, l, custom); err != nil {
+		return nil, err
+	}
 	l.limit = p.limit(params)
-	query := cloneValues(asked)
+	query := cloneValues(l.params)
 	query.Set("limit", strconv.Itoa(l.limit))
 	need := []string{"id", "url", "display"}
 	for _, c := range l.columns {
@@ -97,6 +112,9 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 	body, err := p.Store.List(ctx, r, p.actor(), p.at(), query, resource.Selection{Fields: need})
 	if wrong, ok := errors.AsType[resource.Errors](err); ok {
 		l.wrong = messages(wrong)
+		if err := p.readFilters(ctx, l, true); err != nil {
+			return nil, err
+		}
 	} else if err != nil {
 		return nil, fmt.Errorf("list %s: %w", r.Name, err)
 	} else {
@@ -113,7 +131,6 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 	}
 	l.offset, _ = strconv.Atoi(params.Get("offset")) // what is no number is the beginning
 	l.offset = max(0, l.offset)
-	l.active = fill(l.filters, asked, l.wrong)
 	return l, nil
 }
 

@@ -119,3 +119,42 @@ func TestFiltersComeWhenTheyAreAskedFor(t *testing.T) {
 	u := admin.limited("nobody", permission{types: []string{"extras.tag"}, actions: []string{"view"}})
 	u.piece(vmsPath+"?tab=filters", "panel-filters").want(t, 403)
 }
+
+func TestCustomFieldsAreFilters(t *testing.T) {
+	admin := serve(t)
+	set := admin.make("/extras/custom-field-choice-sets/", map[string]any{"name": "levels", "extra_choices": [][]string{{"gold", "Gold"}, {"iron", "Iron"}}})
+	for name, field := range map[string]map[string]any{
+		"level": {"type": "select", "choice_set": set, "label": "Service level"}, "note": {"type": "text", "filter_logic": "loose"}, "code": {"type": "text", "filter_logic": "exact"},
+		"since": {"type": "date"}, "paid": {"type": "boolean"}, "seats": {"type": "integer"}, "marks": {"type": "multiselect", "choice_set": set},
+		"secret": {"type": "text", "ui_visible": "hidden"}, "silent": {"type": "text", "filter_logic": "disabled"},
+	} {
+		field["name"], field["object_types"] = name, []string{"virtualization.cluster"}
+		admin.make(fieldsPath, field)
+	}
+	gold := admin.make(clustersPath, map[string]any{"name": "rich", "custom_fields": map[string]any{"level": "gold", "seats": 7}})
+	admin.make(clustersPath, map[string]any{"name": "poor", "custom_fields": map[string]any{"level": "iron", "seats": 3}})
+	form := admin.piece(clustersPath+"?tab=filters&cf_level=gold&cf_seats__gte=5", "panel-filters").want(t, 200)
+	for name, want := range map[string]bool{
+		"level": true, "note": true, "code": true, "since": true, "paid": true, "seats": true, "marks": true, "secret": false, "silent": false,
+	} {
+		if form.has(with("id", "f-cf_"+name)) != want {
+			t.Errorf("the filter by %s: is one %v, want %v", name, !want, want)
+		}
+	}
+	if form.has(with("data-lookup", "cf_note")) || !form.has(with("data-lookup", "cf_code")) || !form.has(tag("label"), saying("Service level")) {
+		t.Error("fields are not compared as they say, or not called as they are")
+	}
+	sent := form.sent(form.one(t, tag("form"), with("data-filters")))
+	if sent.Get("cf_level") != "gold" || sent.Get("cf_seats__gte") != "5" {
+		t.Errorf("the form sends %v", sent)
+	}
+	list := admin.get(clustersPath+"?cf_level=gold&cf_seats__gte=5").want(t, 200)
+	rows := list.all(with("data-row"))
+	if len(rows) != 1 || !list.has(tag("a"), with("href", at(clustersPath, gold))) || !list.has(class("chip"), saying("…Service level any of gold")) || !list.has(class("chip"), saying("…Seats at least 5")) {
+		t.Errorf("the list has %d rows: %s", len(rows), list.text())
+	}
+	wrong := admin.get(clustersPath+"?cf_seats=many").want(t, 200)
+	if field := wrong.one(t, with("id", "f-cf_seats")); !strings.Contains(textOf(field.Parent.Parent), "Enter a whole number.") {
+		t.Errorf("a wrong value is told as %s", wrong.text())
+	}
+}

@@ -3,6 +3,9 @@
   "use strict";
   const $ = (selector, at) => Array.from((at || document).querySelectorAll(selector));
 
+  // Text from others, harmless to look at: as the server shows it.
+  const visible = (text) => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+
   // Light and dark.
   document.addEventListener("click", (e) => {
     if (!e.target.closest("[data-theme-toggle]")) return;
@@ -93,6 +96,24 @@
     if (said) said.textContent = item.querySelector("label").textContent.trim() + ": place " + (all.indexOf(item) + 1) + " of " + all.length;
   });
 
+  // What objects are called that a filter names by their ids. Each is asked for once.
+  const called = new Map();
+  function names(at) {
+    for (const n of $("[data-names]", at)) {
+      const values = n.dataset.values.split(","), by = n.dataset.by, address = n.dataset.names;
+      const key = (v) => address + " " + by + " " + v;
+      const say = () => { n.textContent = values.map((v) => called.get(key(v)) || v).join(", "); };
+      const unknown = values.filter((v) => !called.has(key(v)) && v !== "null").slice(0, 50);
+      if (!unknown.length) { say(); continue; }
+      const query = new URLSearchParams({ limit: unknown.length });
+      for (const v of unknown) query.append(by, v);
+      fetch(address + "?" + query, { headers: { Accept: "application/json" } }).then((r) => (r.ok ? r.json() : { results: [] })).then((page) => {
+        for (const o of page.results) called.set(key(o[by]), visible(o.display));
+        say();
+      }).catch(() => { /* it says the ids */ });
+    }
+  }
+
   // Pickers: what is typed is searched in a list of the API.
   function pickers(at) { for (const p of $("[data-picker]:not([data-ready])", at)) picker(p); }
   let pickerCount = 0;
@@ -161,9 +182,9 @@
           const li = document.createElement("li");
           li.id = menu.id + "-" + i;
           li.setAttribute("role", "option");
-          li.textContent = o.display;
+          li.textContent = visible(o.display);
           li.dataset.value = o[by];
-          li.addEventListener("mousedown", (e) => { e.preventDefault(); add(o[by], o.display); input.value = ""; close(); box.dispatchEvent(new CustomEvent("proxops:picked", { bubbles: true })); });
+          li.addEventListener("mousedown", (e) => { e.preventDefault(); add(o[by], visible(o.display)); input.value = ""; close(); box.dispatchEvent(new CustomEvent("proxops:picked", { bubbles: true })); });
           return li;
         }));
         menu.hidden = !page.results.length;
@@ -191,8 +212,8 @@
       for (const o of page.results) {
         const hidden = $("input", chips).find((h) => h.value === String(o[by]));
         if (!hidden) continue;
-        hidden.previousElementSibling.textContent = o.display;
-        hidden.nextElementSibling.setAttribute("aria-label", "Remove " + o.display);
+        hidden.previousElementSibling.textContent = visible(o.display);
+        hidden.nextElementSibling.setAttribute("aria-label", "Remove " + visible(o.display));
       }
     });
     for (const v of chosen) add(v, v);
@@ -604,7 +625,7 @@
     }
   }
 
-  function ready(at) { cards(at); frames(at); times(at); hours(at); pickers(at); zones(at); moments(at); selection(); }
+  function ready(at) { cards(at); frames(at); times(at); hours(at); names(at); pickers(at); zones(at); moments(at); selection(); }
   document.addEventListener("DOMContentLoaded", () => { ready(document); follow(); watch(); });
   document.addEventListener("htmx:afterSwap", (e) => { ready(e.detail.target.parentElement || document); follow(); watch(); });
 })();
