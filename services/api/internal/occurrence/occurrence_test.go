@@ -312,6 +312,18 @@ func TestTheNextRunsOfOneJob(t *testing.T) {
 	}
 }
 
+// Jobs with the same schedule have lines of their own where their clusters tell other next runs, but the same words.
+func TestTheWordsOfAScheduleAreFoundOnce(t *testing.T) {
+	now := moment(t, "2026-06-01T00:00Z")
+	m := newPlanner(Query{Now: now, After: now}, &Plan{})
+	key := clockKey{"*/5", "Europe/Berlin"}
+	first := m.text(m.clock(key))
+	steps := m.steps
+	if again := m.text(m.clock(key)); again != first || first != "every 5 minutes" || m.steps != steps {
+		t.Errorf("%q and then %q, in %d more steps", first, again, m.steps-steps)
+	}
+}
+
 func TestRunsUntilATimeEndBeforeIt(t *testing.T) {
 	now := moment(t, "2026-03-28T12:00Z") // the night before clocks go forward
 	for name, tc := range map[string]struct {

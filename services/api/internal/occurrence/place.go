@@ -25,6 +25,7 @@ type clock struct {
 	zone     *time.Location
 	zoneOK   bool
 	first    time.Time // the first run after now; zero if there is none
+	words    string    // see text; "" until it is asked for
 }
 
 type clockKey struct{ schedule, zone string }
@@ -134,10 +135,13 @@ func (m *planner) clock(key clockKey) *clock {
 
 // text is the schedule of a clock in words, where there are some.
 func (m *planner) text(c *clock) string {
-	if c.first.IsZero() {
+	switch {
+	case c.first.IsZero():
 		return c.schedule
+	case c.words == "":
+		c.words = words(c.event, c.first, func(after time.Time) (time.Time, bool) { m.steps++; return c.event.Next(after) })
 	}
-	return words(c.event, c.first, func(after time.Time) (time.Time, bool) { m.steps++; return c.event.Next(after) })
+	return c.words
 }
 
 // reason says why not all runs of a job can be told; "" if they can. own is the next run that its cluster tells.
