@@ -30,12 +30,18 @@ func place(zone string) string {
 
 // sameClock says whether two zones show the same time all year, as those of neighbours do.
 func sameClock(a, b *time.Location, now time.Time) bool {
-	for month := range 12 {
-		at := now.AddDate(0, month, 0)
+	for at, end := now, now.AddDate(1, 0, 0); at.Before(end); {
 		_, one := at.In(a).Zone()
 		if _, other := at.In(b).Zone(); one != other {
 			return false
 		}
+		next := end // when a clock is moved
+		for _, zone := range []*time.Location{a, b} {
+			if _, moved := at.In(zone).ZoneBounds(); !moved.IsZero() && moved.Before(next) {
+				next = moved
+			}
+		}
+		at = next
 	}
 	return true
 }
