@@ -167,6 +167,9 @@ func (w *Web) setPreferences(ctx context.Context, p *page) (answer, error) {
 	if r == nil {
 		return answer{}, errNoPage
 	}
+	if !p.may(r, resource.View) {
+		return answer{}, resource.ErrForbidden
+	}
 	if p.prefs.Columns == nil {
 		p.prefs.Columns = map[string][]string{}
 	}

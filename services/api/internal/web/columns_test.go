@@ -125,6 +125,21 @@ func TestCustomFieldsCostTheListsThatShowThem(t *testing.T) {
 	}
 }
 
+// Which custom fields there are is for those who may view what has them.
+func TestColumnsAreForWhoMayViewTheList(t *testing.T) {
+	admin := serve(t)
+	admin.customised()
+	u := admin.limited("tagger", permission{types: []string{"extras.tag"}, actions: []string{"view"}})
+	u.get("/preferences/clusters/").want(t, 403)
+	u.post("/preferences/clusters/", url.Values{"columns": {"name", "cf_owner"}}).want(t, 403)
+	for _, export := range []string{"csv", "table"} {
+		if g := u.get(clustersPath + "?export=" + export); g.status != 403 || g.header.Get("Location") != "" {
+			t.Errorf("the export as %s answers %d, to %s", export, g.status, g.header.Get("Location"))
+		}
+	}
+	u.post("/preferences/tags/", url.Values{"columns": {"slug"}}).want(t, 303)
+}
+
 func TestAListIsExportedAsItIsShown(t *testing.T) {
 	admin := serve(t)
 	admin.customised()

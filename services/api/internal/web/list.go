@@ -256,6 +256,9 @@ func exported(r *resource.Resource, columns []column) []string {
 
 // export sends to the list as CSV, whole or as "table", with the columns that are shown: NetBox has it at these addresses.
 func (p *page) export(ctx context.Context, r *resource.Resource, params url.Values) (answer, error) {
+	if !p.may(r, resource.View) {
+		return answer{}, resource.ErrForbidden
+	}
 	l := &listing{r: r, params: askedOf(params)}
 	switch params.Get("export") {
 	case "", "csv":
