@@ -80,6 +80,36 @@ func TestAnOpenEndpointShowsItsSyncs(t *testing.T) {
 	b.until("nothing but parts to be asked for", `!window.asked.some((a) => a.part === "object" || a.part === "main") && document.querySelector("#object .sheet-main details").open`)
 }
 
+// A server is slow while more and more happens: a list is not asked for again before it has come, and then shows everything.
+func TestAnOpenListIsAskedForOnceAtATime(t *testing.T) {
+	t.Parallel()
+	p := newProduct(t, pvesim.FleetConfig{Clusters: 1, Jobs: 5}, 1)
+	b := p.login(t)
+	b.open(replications)
+	b.eval(`{
+		document.getElementById("results").dataset.livePause = 0;
+		const known = window.fetch;
+		window.held = [];
+		window.fetch = (url, options) => known(url, options).then((answer) => new Promise((give) => window.held.push(() => give(answer))));
+		window.heard = 0;
+		const source = new EventSource(document.body.dataset.events + "?kind=replication");
+		source.addEventListener("proxops.replication.stale.v1", () => { window.heard++; window.last = performance.now(); });
+		window.opened = new Promise((r) => { source.onopen = r; });
+		window.release = () => { window.fetch = known; window.held.forEach((give) => give()); };
+	}`, nil)
+	b.eval(`window.opened`, nil)
+	for i := range 2 {
+		p.deleteReplication(0)
+		p.sync(t)
+		b.until("the event", fmt.Sprintf(`window.heard === %d`, i+1))
+		b.until("the list to be asked for", `window.held.length`)
+	}
+	b.until("what was heard to be gathered", `performance.now() > window.last + 1500`)
+	b.until("one question", `window.held.length === 1`)
+	b.eval(`window.release()`, nil)
+	b.until("both jobs to be stale", `document.querySelectorAll("[data-row].is-stale").length === 2`)
+}
+
 // A tab that nobody sees asks nothing, and once when it is seen again.
 func TestAHiddenDashboardAsksNothing(t *testing.T) {
 	t.Parallel()

@@ -274,13 +274,13 @@
   const askAgain = 5000;
 
   // Parts of a page (data-live names the kinds of events that make them out of date, data-live-url where they are) are asked for again, each by
-  // itself. Events are gathered a little, a part rests for data-live-pause seconds between two times, and is asked for every data-live-every seconds
-  // in any case. A tab that nobody sees asks nothing: its parts are out of date when it is seen again.
-  const gather = 700, unseen = 10000;
-  const parts = new Map(); // by id: when it was asked for last, whether it is out of date, and the timer of what comes next
+  // itself. Events are gathered a little, a part is asked for once at a time, rests for data-live-pause seconds between two times, and is asked for
+  // every data-live-every seconds in any case. A tab that nobody sees asks nothing: its parts are out of date when it is seen again.
+  const gather = 700, unseen = 10000, patience = 60000;
+  const parts = new Map(); // by id: when it was asked for last, whether it is being asked for or is out of date, and the timer of what comes next
   const seconds = (box, name) => 1000 * (box.dataset[name] || 0);
   function known(id) {
-    if (!parts.has(id)) parts.set(id, { at: Date.now(), stale: false, timer: 0 });
+    if (!parts.has(id)) parts.set(id, { at: Date.now(), asking: false, stale: false, timer: 0 });
     return parts.get(id);
   }
   function outdated(box) {
@@ -289,7 +289,7 @@
   }
   function plan(box, least) {
     const part = known(box.id);
-    if (!part.stale || part.timer || document.hidden) return;
+    if (!part.stale || part.timer || part.asking || document.hidden) return;
     const rest = part.at + seconds(box, "livePause") - Date.now();
     part.timer = setTimeout(() => { part.timer = 0; ask(box.id); }, Math.max(least || gather, rest));
   }
@@ -298,21 +298,23 @@
     $("input[name=pk]:checked, .menu-of[open]", box).length > 0;
   function ask(id) {
     const box = document.getElementById(id), part = known(id);
-    if (!box) { parts.delete(id); return; }
+    if (!box) { parts.delete(id); offline(id, false); return; }
     if (document.hidden) return;
     if (taken(box)) return plan(box, 2000);
     part.stale = false;
+    part.asking = true;
     part.at = Date.now();
-    bring(box).then(() => offline(id, false), () => {
-      part.stale = true;
-      if (document.getElementById(id) !== box) return;
-      offline(id, true);
-      plan(box, askAgain);
+    bring(box).then(() => false, () => document.getElementById(id) === box).then((failed) => {
+      part.asking = false;
+      part.stale = part.stale || failed;
+      offline(id, failed);
+      const now = document.getElementById(id);
+      if (now) plan(now, failed ? askAgain : gather);
     });
   }
   // bring asks for a part, and puts it in place of what is there. Whatever else comes with it replaces what has the same id.
   async function bring(box) {
-    const answer = await fetch(box.dataset.liveUrl, { headers: { "HX-Request": "true", "HX-Target": box.id } });
+    const answer = await fetch(box.dataset.liveUrl, { headers: { "HX-Request": "true", "HX-Target": box.id }, signal: AbortSignal.timeout(patience) });
     // Who is logged out is sent to log in, and what may no longer be seen or is gone says so on a page of its own.
     if (answer.status === 204 || answer.status === 403 || answer.status === 404) return location.reload();
     if (!answer.ok) throw new Error(answer.statusText);
@@ -398,7 +400,8 @@
     follow(away);
     $("[data-live]").forEach((box) => (away ? outdated(box) : plan(box)));
   });
-  window.addEventListener("beforeunload", unfollow);
+  // Who leaves a page closes its stream, which would break off otherwise. Who only fetches a file is still there afterwards.
+  window.addEventListener("beforeunload", () => { unfollow(); sourceRetry = setTimeout(follow, askAgain, true); });
 
   // A link that asks first (data-ask) leads to a page that asks. Its question is asked in a dialog; Escape and data-close leave that.
   document.addEventListener("click", (e) => {
@@ -406,6 +409,7 @@
     if (!link || e.ctrlKey || e.metaKey || e.shiftKey) return;
     e.preventDefault();
     fetch(link.href, { headers: { "HX-Request": "true", "HX-Target": "ask" } }).then((answer) => (answer.status === 200 ? answer.text() : Promise.reject(new Error(answer.statusText)))).then((html) => {
+      if (document.querySelector("dialog.ask")) return; // asked already, by the first of two clicks
       const box = document.createElement("dialog");
       box.className = "ask";
       box.setAttribute("aria-labelledby", "ask-title");
