@@ -187,7 +187,7 @@ func (p *page) worstNow(ctx context.Context, now *endpointsNow) (*worstNow, erro
 	}
 	// All but the last of these states are fewer than are shown, so two lists are all there is to read.
 	for _, of := range [][]string{states[:max(0, len(states)-1)], states[max(0, len(states)-1):]} {
-		if len(of) == 0 {
+		if len(of) == 0 || len(worst.endpoints) >= worstShown { // as what was counted may have changed meanwhile
 			continue
 		}
 		list, err := p.read(ctx, catalog.Endpoints, url.Values{"sync_status": of, "limit": {strconv.Itoa(worstShown - len(worst.endpoints))}, "ordering": {"-data_age"}},
