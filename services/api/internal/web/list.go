@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/a-h/templ"
 
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
@@ -35,13 +38,19 @@ type listing struct {
 // pageSizes are what a person may choose from.
 var pageSizes = []int{25, 50, 100, 250, 500}
 
+// The parts of a list that scripts ask for alone, by the ids of their elements.
+const (
+	resultsPart = "results"
+	filtersPart = "panel-filters"
+)
+
 func (w *Web) list(r *resource.Resource) handler {
 	return func(ctx context.Context, p *page) (answer, error) {
 		params := p.http.URL.Query()
 		if params.Has("export") {
 			return p.export(ctx, r, params)
 		}
-		if p.http.Header.Get("HX-Target") == "panel-filters" {
+		if p.part() == filtersPart {
 			if !p.may(r, resource.View) {
 				return answer{}, resource.ErrForbidden
 			}
@@ -52,7 +61,7 @@ func (w *Web) list(r *resource.Resource) handler {
 		if err != nil {
 			return answer{}, err
 		}
-		if p.http.Header.Get("HX-Target") == "results" { // more of the same list
+		if p.part() == resultsPart { // more of the same list
 			return answer{body: results(p, l), bare: true}, nil
 		}
 		return answer{title: l.view.title, body: listPage(p, l)}, nil
@@ -154,6 +163,14 @@ func (p *page) limit(params url.Values) int {
 		n = p.Store.Limits.Default
 	}
 	return max(1, min(n, max(p.Store.Limits.Max, 1)))
+}
+
+// follows says when the rows are out of date. Events come in bursts, as when a cluster is read that changed a lot.
+func (l *listing) follows() templ.Attributes {
+	if l.view.events == "" {
+		return nil
+	}
+	return follow{at: l.with("offset", offsetText(l.offset)), events: []string{l.view.events}, pause: 2 * time.Second}.live()
 }
 
 // with is the address of the list with some parameters changed; an empty value takes one away. It begins at the first page unless it says otherwise.

@@ -21,7 +21,7 @@ const (
 var eventResources = map[string]string{routineEvents: catalog.Routines, replicationEvents: catalog.Replications, syncEvents: catalog.Jobs}
 
 // follow says when a part of a page is out of date. The browser then asks for that part alone: for its address, with the id of its element in the
-// header HX-Target, as htmx names what an answer is for. See live in own/app.js.
+// header HX-Target, as htmx names what an answer is for. See follow in own/app.js.
 type follow struct {
 	at     string   // the address
 	events []string // kinds of events after which it is out of date

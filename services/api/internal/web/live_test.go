@@ -47,6 +47,7 @@ func TestPartsRestAndAge(t *testing.T) {
 		{"/", "endpoints", "5", "30"},
 		{"/", "replications", "5", "300"},
 		{calendarPath, "calendar", "10", "900"},
+		{routinesPath, "results", "2", ""},
 		{at(endpointsPath, f.lab), "sync-state", "5", "30"},
 		{at(endpointsPath, f.lab), "history", "2", "120"},
 	} {

@@ -15,7 +15,7 @@ type view struct {
 	columns []string
 	// groups are the parts of the page of an object.
 	groups []group
-	// events are the kinds of events after which an open list is out of date, with blanks between them; "" for none.
+	// events is the kind of events after which an open list is out of date; "" for none.
 	events string
 }
 
