@@ -46,6 +46,19 @@ func TestListsSayWhoseClockTimesGoBy(t *testing.T) {
 	}
 }
 
+func TestTheRunThatAClusterTellsIsByItsClock(t *testing.T) {
+	f := newClusters(t)
+	f.run("UPDATE endpoints SET time_zone = 'Asia/Tokyo' WHERE id = $1", f.prod)
+	id := f.routine("told", f.prod, nil, "schedule = '', next_run = now() + interval '1 hour'")
+	card := textOf(f.get(at(routinesPath, id)).want(t, 200).one(t, tag("section"), with("aria-labelledby", "coming")))
+	if !strings.Contains(card, "Clock of the cluster (Asia/Tokyo) Your clock") || !strings.Contains(card, "JST") {
+		t.Errorf("it says %s", card)
+	}
+	if got := textOf(cellOf(f.get(routinesPath).want(t, 200).one(t, with("data-row")), "schedule")); got != "—" {
+		t.Errorf("without a schedule the list says %q", got)
+	}
+}
+
 func TestStaleIsSaidOnOneLine(t *testing.T) {
 	f := newClusters(t)
 	id := f.routine("nightly", f.prod, nil, "status = 'stale'")

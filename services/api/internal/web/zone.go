@@ -46,13 +46,13 @@ func sameClock(a, b *time.Location, now time.Time) bool {
 	return true
 }
 
-// tellClocks says of jobs of Proxmox in which zone their schedules are: all of that is in "zone", and whose clock it is in "clock", unless it is that of
-// who looks. Whoever may see a job may know when it runs, if not all of its endpoint.
+// tellClocks says of jobs of Proxmox by whose clock they run: "zone" is that of the cluster, "clock" what the schedule is shown with unless the clock is
+// that of who looks. Whoever may see a job may know when it runs, if not all of its endpoint.
 func tellClocks(p *page, rows []object, endpoints map[int64]store.JobEndpointsRow) {
 	clocks, now := map[string]string{}, time.Now()
 	for _, o := range rows {
 		e, known := endpoints[o.sub("endpoint").number("id")]
-		if !known || o.text("schedule") == "" {
+		if !known {
 			continue
 		}
 		if _, told := clocks[e.Zone]; !told {
