@@ -168,7 +168,7 @@ func (p *page) checkPasswords(ctx context.Context, old, chosen, again seal.Secre
 	_, err = p.Accounts.Login(ctx, p.who.Username, old, p.Client(p.http))
 	if t, ok := errors.AsType[auth.Throttled](err); ok {
 		wrong["old"] = []string{t.Error()}
-	} else if fault.KindOf(err) == fault.Denied && err != nil {
+	} else if fault.KindOf(err) == fault.Denied {
 		wrong["old"] = []string{"This is not your password."}
 	} else if err != nil {
 		return nil, err
