@@ -1238,14 +1238,6 @@ const maxUnplaced = 50
 // maxAssumed is how many endpoints are named whose zone is not known.
 const maxAssumed = 3
 
-// between is what stands after an element of a list of n, but for the last.
-func between(i, n int, separator string) string {
-	if i == n-1 {
-		return ""
-	}
-	return separator
-}
-
 // labelOf names a filter as the form does.
 func (c *almanac) labelOf(param string) string {
 	name, _, _ := strings.Cut(param, "__")

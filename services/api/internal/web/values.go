@@ -15,6 +15,14 @@ import (
 // maxShown is how many elements of a list are shown in one place.
 const maxShown = 12
 
+// between is what stands after an element of a list of n, but for the last.
+func between(i, n int, separator string) string {
+	if i == n-1 {
+		return ""
+	}
+	return separator
+}
+
 // visible makes text harmless to look at: control characters, and those that turn the direction of what follows, are shown as marks.
 func visible(s string) string {
 	return strings.Map(func(c rune) rune {
