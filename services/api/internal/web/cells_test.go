@@ -107,7 +107,7 @@ func TestFlagsLookLikeWhatTheyMean(t *testing.T) {
 		{nodesPath + "?name=pve-2", "online", "No", "bad"},
 	} {
 		flag := page{root: cellOf(f.get(c.path).one(t, with("data-row")), c.column)}.one(t, class("flag"))
-		if textOf(flag) != c.says || !class(c.looks)(flag) {
+		if textOf(flag) != c.says || !class(c.looks)(flag) || len(all(flag, tag("use"))) != 1 {
 			looks, _ := attr(flag, "class")
 			t.Errorf("%s: %s is %q and looks %s, want %+v", c.path, c.column, textOf(flag), looks, c)
 		}
