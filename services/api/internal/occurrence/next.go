@@ -31,6 +31,7 @@ func NewClocks(now time.Time) *Clocks {
 
 // Until computes the runs before a time, up to most. Else it is as [Next].
 func (c *Clocks) Until(schedule, zone string, own, before time.Time, most int) Coming {
+	c.m.steps = 0 // most bounds each schedule, and whoever asks bounds how many there are
 	return c.m.coming(c.m.clock(clockKey{schedule, zone}), own, func(runs int, at time.Time) bool { return runs < most && at.Before(before) })
 }
 

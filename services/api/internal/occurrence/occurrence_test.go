@@ -352,6 +352,20 @@ func TestRunsUntilATimeEndBeforeIt(t *testing.T) {
 	}
 }
 
+func TestSchedulesThatNeverRunTakeNothingFromOthers(t *testing.T) {
+	now := moment(t, "2026-06-01T00:00Z")
+	clocks := NewClocks(now)
+	for minute := range 24 * 60 {
+		past := fmt.Sprintf("2020-01-01 %02d:%02d", minute/60, minute%60)
+		if got := clocks.Until(past, "UTC", time.Time{}, now.Add(24*time.Hour), 9); len(got.Runs) > 0 || !strings.Contains(got.Reason, "never runs") {
+			t.Fatalf("%s: %v", past, got)
+		}
+	}
+	if got := clocks.Until("12:00", "UTC", time.Time{}, now.Add(24*time.Hour), 9); len(got.Runs) != 1 || got.Reason != "" {
+		t.Errorf("after them, noon: %v", got)
+	}
+}
+
 func BenchmarkUntil(b *testing.B) {
 	now := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
 	for _, schedule := range []string{"02:30", "*:0/15", "mon..fri 22:00", "sun 03:00", "*:*", "monthly"} {
