@@ -96,7 +96,7 @@
     if (said) said.textContent = item.querySelector("label").textContent.trim() + ": place " + (all.indexOf(item) + 1) + " of " + all.length;
   });
 
-  // What objects are called that a filter names by their ids. Each is asked for once.
+  // What objects are called that a filter names by their ids. Each is asked for once; what one may not see keeps its id.
   const called = new Map();
   function names(at) {
     for (const n of $("[data-names]", at)) {
@@ -107,7 +107,8 @@
       if (!unknown.length) { say(); continue; }
       const query = new URLSearchParams({ limit: unknown.length });
       for (const v of unknown) query.append(by, v);
-      fetch(address + "?" + query, { headers: { Accept: "application/json" } }).then((r) => (r.ok ? r.json() : { results: [] })).then((page) => {
+      fetch(address + "?" + query, { headers: { Accept: "application/json" } }).then((r) => (r.ok ? r.json() : Promise.reject(new Error(r.statusText)))).then((page) => {
+        for (const v of unknown) called.set(key(v), v);
         for (const o of page.results) called.set(key(o[by]), visible(o.display));
         say();
       }).catch(() => { /* it says the ids */ });
@@ -505,7 +506,6 @@
 
   /* Jobs: the page of one that goes on follows its stream. When it has ended, the page asks for itself again. */
   let watched = null, watchedRetry = 0;
-  const inert = (s) => String(s).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
   const amount = (n) => Number(n).toLocaleString("en-US");
   function lasting(ms) {
     if (ms < 1000) return ms + " ms";
@@ -519,7 +519,7 @@
     if (!box) { offline("job", false); return; }
     let timer = 0, first = true;
     const part = (at, name) => at.querySelector('[data-f="' + name + '"]');
-    const put = (at, name, text) => { const e = part(at, name); if (e) e.textContent = inert(text); };
+    const put = (at, name, text) => { const e = part(at, name); if (e) e.textContent = visible(text); };
     const show = (at, name, on) => { const e = part(at, name); if (e) e.hidden = !on; };
     const badge = (at, status) => {
       const made = $("[data-badge]", box.querySelector("#badges").content).find((b) => b.dataset.badge === status);
@@ -583,9 +583,9 @@
       t.dateTime = t.title = d.timestamp;
       t.dataset.seconds = "";
       level.className = "level";
-      level.textContent = inert(d.level);
+      level.textContent = visible(d.level);
       text.dir = "auto";
-      text.textContent = inert(d.message);
+      text.textContent = visible(d.message);
       li.append(t, " ", level, " ", text);
       log.append(li);
       times(li);
