@@ -100,11 +100,21 @@ func (c *almanac) follows() templ.Attributes {
 		f.events = []string{replicationEvents}
 	}
 	filters := c.filtering()
-	f.endpoints = filters["endpoint_id"]
+	f.endpoints = numbers(filters["endpoint_id"])
 	if len(f.events) == 1 { // the ids of both kinds of jobs are not the same
-		f.objects = filters["id"]
+		f.objects = numbers(filters["id"])
 	}
 	return f.live()
+}
+
+// numbers are ids as the stream of events takes them; nil, which narrows nothing, if anything else is among them, such as "null".
+func numbers(ids []string) []string {
+	for _, id := range ids {
+		if _, err := strconv.ParseInt(id, 10, 64); err != nil {
+			return nil
+		}
+	}
+	return ids
 }
 
 // readCalendar reads the address. What cannot be is as if it was not said, but for filters, and is told.

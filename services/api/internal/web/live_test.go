@@ -23,6 +23,8 @@ func TestPartsSayWhatPutsThemOutOfDate(t *testing.T) {
 		{endpointsPath, "results", "sync", endpointsPath, "", ""},
 		{calendarPath, "calendar", "backup_routine replication", calendarPath, "", ""},
 		{calendarPath + "?id=7&kind=replication", "calendar", "replication", calendarPath + "?id=7&kind=replication", "7", ""},
+		{calendarPath + "?endpoint_id=null", "calendar", "backup_routine replication", calendarPath + "?endpoint_id=null", "", ""},
+		{calendarPath + "?id=9999999999999999999&kind=replication", "calendar", "replication", calendarPath + "?id=9999999999999999999&kind=replication", "", ""},
 		{calendarPath + "?endpoint_id=1&endpoint_id=2&id=7&tab=filters", "calendar", "backup_routine replication", calendarPath + "?endpoint_id=1&endpoint_id=2&id=7", "", "1 2"},
 	} {
 		box := f.get(c.path).want(t, 200).one(t, with("id", c.part))
