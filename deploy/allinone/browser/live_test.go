@@ -32,6 +32,20 @@ func TestAnOpenListShowsWhatBecomesStale(t *testing.T) {
 	b.until("the page to be the same", `window.unbroken`)
 }
 
+// Somebody logs out in another tab. The list that is open in this one leads to the login, and from there back to itself.
+func TestAnOpenListLeadsToTheLoginOnceOneIsLoggedOut(t *testing.T) {
+	t.Parallel()
+	p := newProduct(t, pvesim.FleetConfig{Clusters: 1, Jobs: 2}, 1)
+	b := p.login(t)
+	b.open(replications + "?ordering=-id")
+	b.expect("403") // the stream is refused from now on
+	b.eval(`fetch("/logout/", { method: "POST", redirect: "manual" }).then(() => true)`, nil)
+	b.until("the login", `location.pathname === "/login/"`)
+	if at := b.address(); at != "/login/?next="+url.QueryEscape(replications+"?ordering=-id") {
+		t.Errorf("it leads to %s", at)
+	}
+}
+
 // The dashboard is open while a job is deleted on the cluster. The count of stale jobs follows, and nothing else is asked for that did not change.
 func TestAnOpenDashboardCountsWhatBecomesStale(t *testing.T) {
 	t.Parallel()

@@ -378,13 +378,19 @@
     source.onerror = (e) => {
       missed = true;
       offline("events", true);
-      if (e.target.readyState === EventSource.CLOSED) sourceRetry = setTimeout(follow, askAgain, true);
+      if (e.target.readyState !== EventSource.CLOSED) return;
+      sourceRetry = setTimeout(follow, askAgain, true);
+      refused();
     };
     for (const kind of each("live")) {
       const changed = () => now().filter((box) => box.dataset.live.split(" ").includes(kind)).forEach(outdated);
       for (const name of events) source.addEventListener("proxops." + kind + "." + name + ".v1", changed);
     }
     source.addEventListener("reset", () => now().forEach(outdated));
+  }
+  // A stream does not say why it is refused. Whoever is logged out by now is asked to log in, and comes back here.
+  function refused() {
+    fetch("/user/profile/", { redirect: "manual" }).then((answer) => { if (answer.type === "opaqueredirect") location.reload(); }).catch(() => { /* nobody answers: it is asked again */ });
   }
   function unfollow() {
     clearTimeout(sourceRetry);
@@ -534,7 +540,7 @@
     watched.onopen = () => offline("job", false);
     watched.onerror = (e) => {
       if (!e.data) {
-        if (e.target.readyState === EventSource.CLOSED) watchedRetry = setTimeout(watch, askAgain);
+        if (e.target.readyState === EventSource.CLOSED) { watchedRetry = setTimeout(watch, askAgain); refused(); }
         return offline("job", true);
       }
       watched.close();
