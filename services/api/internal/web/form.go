@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/a-h/templ"
+
 	"github.com/proxops/proxops/services/api/internal/resource"
 )
 
@@ -92,6 +94,9 @@ func (p *page) submit(ctx context.Context, f *form) (answer, error) {
 	return p.save(ctx, &f.draft, body, f.fields, formPage(p, f))
 }
 
+// deleteQuestion heads what asks it: the text below names the object.
+const deleteQuestion = "Delete?"
+
 // remove asks whether an object is to be deleted, and deletes it.
 func (w *Web) remove(r *resource.Resource) handler {
 	return func(ctx context.Context, p *page) (answer, error) {
@@ -103,7 +108,11 @@ func (w *Web) remove(r *resource.Resource) handler {
 			return answer{}, err
 		}
 		if p.http.Method != http.MethodPost {
-			return answer{title: "Delete " + o.name(), body: deletePage(p, p.sheet(r, o, ""), "")}, nil
+			s := p.sheet(r, o, "")
+			if p.part() == askPart {
+				return answer{body: templ.Join(askHead(deleteQuestion), deleteForm(s, "")), bare: true}, nil
+			}
+			return answer{title: "Delete " + o.name(), body: deletePage(s, "")}, nil
 		}
 		id, err := p.objectID()
 		if err != nil {
@@ -111,7 +120,7 @@ func (w *Web) remove(r *resource.Resource) handler {
 		}
 		err = w.Store.Delete(ctx, r, id, resource.Request{At: p.at(), Actor: p.actor(), Body: map[string]any{"changelog_message": p.http.PostFormValue("changelog_message")}})
 		if protected, ok := errors.AsType[resource.Protected](err); ok {
-			return answer{status: http.StatusConflict, title: "Delete " + o.name(), body: deletePage(p, p.sheet(r, o, ""), protected.Error())}, nil
+			return answer{status: http.StatusConflict, title: "Delete " + o.name(), body: deletePage(p.sheet(r, o, ""), protected.Error())}, nil
 		}
 		return answer{to: pathOf(r)}, err
 	}

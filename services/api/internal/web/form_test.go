@@ -369,3 +369,20 @@ func TestFormsSayWhatIsSavedAndWhatBecomesOfIt(t *testing.T) {
 		t.Error("a tag is none of Proxmox's")
 	}
 }
+
+// Scripts ask in a dialog whether to delete; what they get is the form of the page.
+func TestDeletingIsAskedInADialog(t *testing.T) {
+	admin := serve(t)
+	path := at(tagsPath, admin.make(tagsPath, map[string]any{"name": "old", "slug": "old"}))
+	if to, _ := attr(admin.get(path).want(t, 200).one(t, tag("a"), with("data-ask")), "href"); to != path+"delete/" {
+		t.Errorf("it is asked at %s", to)
+	}
+	part := admin.piece(path+"delete/", "ask").want(t, 200)
+	form := part.one(t, tag("form"))
+	to, _ := attr(form, "action")
+	if part.has(with("id", "main")) || !part.has(with("id", "ask-title"), saying("Delete?")) || !part.has(with("data-close"), with("autofocus")) || !strings.Contains(textOf(form), "old") {
+		t.Errorf("it asks %s", part.body)
+	}
+	admin.post(to, part.sent(form)).goes(t, tagsPath)
+	admin.get(path).want(t, 404)
+}
