@@ -190,9 +190,11 @@ func fill(controls []filterControl, set url.Values, wrong map[string][]string) (
 		for _, l := range c.lookups {
 			if values := set[c.param+l.suffix]; len(values) > 0 {
 				c.lookup, c.values = l.suffix, values
-				chip := filterChip{text: strings.TrimSpace(c.label + " " + l.label + " " + strings.Join(values, ", ")), param: c.param + l.suffix}
+				chip := filterChip{text: c.asks(l), param: c.param + l.suffix}
 				if c.kind == "pick" {
-					chip.text, chip.from, chip.by, chip.values = c.label+" "+l.label, c.from, c.by, strings.Join(values, ",")
+					chip.from, chip.by, chip.values = c.from, c.by, strings.Join(values, ",")
+				} else {
+					chip.text += " " + c.said(l, values)
 				}
 				chips = append(chips, chip)
 			}
@@ -200,6 +202,41 @@ func fill(controls []filterControl, set url.Values, wrong map[string][]string) (
 		}
 	}
 	return chips
+}
+
+// asks is what is asked of what a filter names. What is so unless it is said otherwise is left to a colon.
+func (c *filterControl) asks(l lookup) string {
+	switch {
+	case l.label == "" || l == pickLookups[0]:
+		return c.label + ":"
+	case l.suffix == "__empty":
+		return c.label + " " + l.label + ":"
+	}
+	return c.label + " " + l.label
+}
+
+// said are values of a filter for people.
+func (c *filterControl) said(l lookup, values []string) string {
+	shown := slices.Clone(values)
+	for i, v := range values {
+		if j := slices.IndexFunc(c.options, func(o resource.Option) bool { return o.Value == v }); j >= 0 {
+			shown[i] = c.options[j].Label
+		} else if c.kind == "boolean" || l.suffix == "__empty" {
+			shown[i] = yesOrNo(v)
+		}
+	}
+	return strings.Join(shown, ", ")
+}
+
+// yesOrNo is a truth of an address for people.
+func yesOrNo(v string) string {
+	switch strings.ToLower(v) {
+	case "true":
+		return "Yes"
+	case "false":
+		return "No"
+	}
+	return v
 }
 
 // wordOptions are the words that a filter knows.

@@ -62,7 +62,7 @@ func (w *Web) list(r *resource.Resource) handler {
 			return answer{}, err
 		}
 		if p.part() == resultsPart { // more of the same list
-			return answer{body: results(p, l), bare: true}, nil
+			return answer{body: templ.Join(results(p, l), resultCount(l)), bare: true}, nil
 		}
 		return answer{title: l.view.title, body: listPage(p, l)}, nil
 	}
@@ -170,7 +170,7 @@ func (l *listing) follows() templ.Attributes {
 	if l.view.events == "" {
 		return nil
 	}
-	return follow{at: l.with("offset", offsetText(l.offset)), events: []string{l.view.events}, pause: 2 * time.Second}.live()
+	return follow{at: l.with("offset", offsetText(l.offset)), events: []string{l.view.events}, pause: 2 * time.Second, every: l.view.every}.live()
 }
 
 // with is the address of the list with some parameters changed; an empty value takes one away. It begins at the first page unless it says otherwise.

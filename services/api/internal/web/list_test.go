@@ -68,7 +68,7 @@ func (p *person) chosen(resource string) (names []string) {
 
 func TestListsSayWhatIsNothingAndWhatIsLong(t *testing.T) {
 	admin := serve(t)
-	if g := admin.get(clustersPath); !strings.Contains(g.text(), "There are no Clusters yet") || g.has(with("id", "tab-results"), saying("…1")) {
+	if g := admin.get(clustersPath); !strings.Contains(g.text(), "There are no clusters yet") || g.has(with("id", "tab-results"), saying("…1")) {
 		t.Errorf("an empty list says %s", g.text())
 	}
 	long := strings.Repeat("x", 98) + "yz"
@@ -150,11 +150,33 @@ func TestCustomFieldsAreFilters(t *testing.T) {
 	}
 	list := admin.get(clustersPath+"?cf_level=gold&cf_seats__gte=5").want(t, 200)
 	rows := list.all(with("data-row"))
-	if len(rows) != 1 || !list.has(tag("a"), with("href", at(clustersPath, gold))) || !list.has(class("chip"), saying("…Service level any of gold")) || !list.has(class("chip"), saying("…Seats at least 5")) {
+	if len(rows) != 1 || !list.has(tag("a"), with("href", at(clustersPath, gold))) || !list.has(class("chip"), saying("…Service level: Gold")) || !list.has(class("chip"), saying("…Seats at least 5")) {
 		t.Errorf("the list has %d rows: %s", len(rows), list.text())
 	}
 	wrong := admin.get(clustersPath+"?cf_seats=many").want(t, 200)
 	if field := wrong.one(t, with("id", "f-cf_seats")); !strings.Contains(textOf(field.Parent.Parent), "Enter a whole number.") {
 		t.Errorf("a wrong value is told as %s", wrong.text())
+	}
+}
+
+func TestChipsSayWhatAListIsFilteredBy(t *testing.T) {
+	admin := serve(t)
+	for query, want := range map[string]string{
+		"q=x": "Search: x", "enabled=true": "Enabled: Yes", "enabled=False": "Enabled: No", "status=stale": "Status: Stale", "status__n=stale": "Status none of Stale",
+		"status=active&status=stale": "Status: Active, Stale", "comment__ic=true": "Comment contains true", "comment__empty=true": "Comment is empty: Yes", "job_id=a": "Job ID is a",
+	} {
+		if got := textOf(all(admin.get(routinesPath+"?"+query).want(t, 200).one(t, class("chip")), with("dir", "auto"))[0]); got != want {
+			t.Errorf("%s is shown as %q, want %q", query, got, want)
+		}
+	}
+}
+
+// What asks for the rows of an open list alone is told how many there are, too.
+func TestResultsComeWithTheirCount(t *testing.T) {
+	admin := serve(t)
+	admin.clusters(3)
+	part := admin.piece(clustersPath+"?limit=2", "results").want(t, 200)
+	if n := textOf(part.one(t, with("id", "count"))); n != "3" || len(part.all(with("data-row"))) != 2 || part.has(with("id", "tab-results")) {
+		t.Errorf("%s of 3 come: %s", n, part.body)
 	}
 }

@@ -52,6 +52,7 @@ func TestPartsRestAndAge(t *testing.T) {
 		{routinesPath, "results", "2", ""},
 		{at(endpointsPath, f.lab), "sync-state", "5", "30"},
 		{at(endpointsPath, f.lab), "history", "2", "120"},
+		{endpointsPath, "results", "2", "30"},
 	} {
 		box := f.get(c.path).want(t, 200).one(t, with("id", c.part))
 		for name, want := range map[string]string{"data-live-pause": c.pause, "data-live-every": c.every} {

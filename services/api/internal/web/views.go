@@ -2,6 +2,7 @@ package web
 
 import (
 	"slices"
+	"time"
 
 	"github.com/proxops/proxops/services/api/internal/catalog"
 	"github.com/proxops/proxops/services/api/internal/resource"
@@ -17,6 +18,8 @@ type view struct {
 	groups []group
 	// events is the kind of events after which an open list is out of date; "" for none.
 	events string
+	// every is how often an open list is asked for in any case, as it tells how old something is; 0 for never.
+	every time.Duration
 }
 
 // group is some fields of an object under a title.
@@ -56,7 +59,7 @@ var views = map[string]view{
 		},
 	},
 	"proxmox-endpoints": {
-		title: "Proxmox Endpoints", one: "Proxmox Endpoint", events: syncEvents,
+		title: "Proxmox Endpoints", one: "Proxmox Endpoint", events: syncEvents, every: 30 * time.Second,
 		columns: []string{"name", "sync_status", "data_age", "sync_state", "verify_ssl", "domain", "ip_address", "tags"},
 		groups: []group{
 			{title: "Connection", fields: []string{"name", "enabled", "domain", "ip_address", "port", "username", "password", "token_name", "token_value", "has_credentials", "poll_interval", "time_zone", "site"}},
