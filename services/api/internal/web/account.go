@@ -104,10 +104,10 @@ func (p *page) rights(ctx context.Context, user object) ([]object, error) {
 	return out, nil
 }
 
-// typeNames names the types of objects of a permission.
-func (p *page) typeNames(permission object) string {
+// typeNames names the types of objects that a permission or a custom field is for.
+func (p *page) typeNames(o object) string {
 	var out []string
-	for _, name := range permission.items("object_types") {
+	for _, name := range o.items("object_types") {
 		if r := p.resourceOf(name); r != nil {
 			name = viewOf(r).title
 		}

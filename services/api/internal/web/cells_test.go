@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,61 @@ func TestFlagsLookLikeWhatTheyMean(t *testing.T) {
 		if textOf(flag) != c.says || !class(c.looks)(flag) || len(all(flag, tag("use"))) != 1 {
 			looks, _ := attr(flag, "class")
 			t.Errorf("%s: %s is %q and looks %s, want %+v", c.path, c.column, textOf(flag), looks, c)
+		}
+	}
+}
+
+func TestAMachineThatIsOffIsNoAlarm(t *testing.T) {
+	admin := serve(t)
+	cluster := admin.make(clustersPath, map[string]any{"name": "lab"})
+	for status, looks := range map[string]string{"active": "is-good", "offline": "is-neutral", "paused": "is-neutral", "planned": "is-info", "staged": "is-info", "failed": "is-bad"} {
+		admin.make(vmsPath, map[string]any{"name": status, "cluster": cluster, "status": status})
+		if row := admin.get(vmsPath+"?name="+status).one(t, with("data-row")); len(all(row, class("badge"), class(looks))) != 1 {
+			t.Errorf("%s does not look as %s", status, looks)
+		}
+	}
+}
+
+func TestMemoryIsSaidInTheUnitThatPeopleKnowItIn(t *testing.T) {
+	admin := serve(t)
+	cluster := admin.make(clustersPath, map[string]any{"name": "lab"})
+	for megabytes, want := range map[int]string{537: "512.1 MiB", 1073: "1 GiB", 1074: "1 GiB", 2048: "1.9 GiB", 17180: "16 GiB"} {
+		id := admin.make(vmsPath, map[string]any{"name": "guest", "cluster": cluster, "memory": megabytes})
+		if got := textOf(cellOf(admin.get(fmt.Sprintf("%s?id=%d", vmsPath, id)).one(t, with("data-row")), "memory")); got != want {
+			t.Errorf("%d MB are %q, want %q", megabytes, got, want)
+		}
+	}
+}
+
+func TestListsSayHowManyMoreThereAre(t *testing.T) {
+	admin := serve(t)
+	var tags []int
+	for _, name := range []string{"a", "b", "c", "d"} {
+		tags = append(tags, admin.make(tagsPath, map[string]any{"name": name, "slug": name}))
+	}
+	for n, want := range []string{"—", "a", "a b +1", "a b +2 +1", "a b +3 +2"} { // after the first, where there is no room for two, and after both
+		name := fmt.Sprint("with", n)
+		admin.make(clustersPath, map[string]any{"name": name, "tags": tags[:n]})
+		cell := cellOf(admin.get(clustersPath+"?name="+name).one(t, with("data-row")), "tags")
+		if got := textOf(cell); got != want {
+			t.Errorf("%d tags are shown as %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestTypesOfObjectsAreNamedAsPeopleDo(t *testing.T) {
+	admin := serve(t)
+	admin.note(admin.make(clustersPath, map[string]any{"name": "lab"}), "a note")
+	admin.make(tagsPath, map[string]any{"name": "any", "slug": "any"})
+	admin.run("INSERT INTO user_preferences (user_id, data) VALUES ($1, $2)", admin.id, `{"columns": {"tags": ["name", "object_types"]}}`)
+	admin.make("/users/permissions/", map[string]any{"name": "some", "actions": []string{"view"}, "object_types": []string{"netbox_proxbox.backuproutine", "extras.tag"}})
+	for _, c := range []struct{ path, column, want string }{
+		{journalPath, "assigned_object_type", "Cluster"},
+		{tagsPath, "object_types", "—"},
+		{"/users/permissions/", "object_types", "Tags, Backup Routines"},
+	} {
+		if got := textOf(cellOf(admin.get(c.path).one(t, with("data-row")), c.column)); got != c.want {
+			t.Errorf("%s names %q, want %q", c.path, got, c.want)
 		}
 	}
 }

@@ -102,7 +102,7 @@ func (c column) flexible(r *resource.Resource) bool {
 	if c.custom != nil {
 		return slices.Contains([]string{resource.CustomText, resource.CustomLongText, resource.CustomURL, resource.CustomJSON, resource.CustomMultiSelect}, c.custom.Type)
 	}
-	if f := r.Field(c.name); f != nil {
+	if f := r.Field(c.name); f != nil && c.name != "sync_state" { // badges, which are of use only whole
 		switch f.Kind.(type) {
 		case resource.Text, resource.JSON, resource.Tags, resource.References, resource.ObjectTypes, resource.TextItems, resource.Networks, resource.Pairs:
 			return true

@@ -1063,9 +1063,9 @@ func changesCard(c *changesPerDay) templ.Component {
 				}
 				if d.total() > 0 {
 					var templ_7745c5c3_Var51 string
-					templ_7745c5c3_Var51, templ_7745c5c3_Err = templ.JoinStringErrs(shortCount(d.total()))
+					templ_7745c5c3_Var51, templ_7745c5c3_Err = templ.JoinStringErrs(compact(d.total()))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `dashboard.templ`, Line: 208, Col: 32}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `dashboard.templ`, Line: 208, Col: 29}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var51))
 					if templ_7745c5c3_Err != nil {
@@ -1187,17 +1187,6 @@ func (c *changesPerDay) top(d dayOfChanges) float64 {
 		y = all[len(all)-1].y
 	}
 	return max(y-3, -4)
-}
-
-// shortCount is a number that fits on a bar.
-func shortCount(n int) string {
-	switch {
-	case n < 10_000:
-		return count(n)
-	case n < 1_000_000:
-		return count(n/1000) + "k"
-	}
-	return count(n/1_000_000) + "M"
 }
 
 var _ = templruntime.GeneratedTemplate

@@ -90,14 +90,14 @@ func grouped(n int64) string {
 	return s
 }
 
-// bytesText is a number of bytes for people.
+// bytesText is a number of bytes for people, in the unit in which it is one at least when rounded.
 func bytesText(n int64) string {
 	const unit = 1024
-	if n < unit {
+	if n < unit-unit/20 {
 		return strconv.FormatInt(n, 10) + " B"
 	}
 	v, i := float64(n)/unit, 0
-	for v >= unit && i < 4 {
+	for v >= unit-unit/20 && i < 4 {
 		v, i = v/unit, i+1
 	}
 	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0") + " " + [...]string{"KiB", "MiB", "GiB", "TiB", "PiB"}[i]
@@ -139,18 +139,6 @@ func hex(color string) string {
 	return "9e9e9e"
 }
 
-// contrast says whether a text on this colour is better dark or light.
-func contrast(color string) string {
-	n, err := strconv.ParseUint(hex(color), 16, 32)
-	if err != nil {
-		return "light"
-	}
-	if 299*(n>>16)+587*(n>>8&255)+114*(n&255) > 150_000 {
-		return "light"
-	}
-	return "dark"
-}
-
 // tone is the kind of meaning that a value has, which decides its colour and its mark.
 func tone(value string) string {
 	if t, ok := tones[value]; ok {
@@ -161,8 +149,9 @@ func tone(value string) string {
 
 var tones = map[string]string{
 	"active": "good", "ok": "good", "completed": "good", "success": "good", "create": "good", "enabled": "good", "running": "busy", "pending": "busy", "scheduled": "busy",
-	"stale": "bad", "failing": "bad", "failed": "bad", "errored": "bad", "delete": "bad", "danger": "bad", "offline": "bad", "cancelled": "warn", "partial": "warn", "warning": "warn",
-	"never": "neutral", "disabled": "neutral", "update": "info", "info": "info", "error": "bad", "debug": "neutral",
+	"stale": "bad", "failing": "bad", "failed": "bad", "errored": "bad", "delete": "bad", "danger": "bad", "cancelled": "warn", "partial": "warn", "warning": "warn",
+	"planned": "info", "staged": "info", "staging": "info", "decommissioning": "warn",
+	"offline": "neutral", "paused": "neutral", "never": "neutral", "disabled": "neutral", "update": "info", "info": "info", "error": "bad", "debug": "neutral",
 }
 
 // marks say the tone to those who do not see the colour.
