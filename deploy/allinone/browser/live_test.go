@@ -30,6 +30,14 @@ func TestAnOpenListShowsWhatBecomesStale(t *testing.T) {
 	row := `Array.from(document.querySelectorAll("[data-row]")).find((r) => r.querySelector("[data-open]").innerText.trim() === ` + quoted(gone) + `)`
 	b.until(gone+" to be stale on the open list", `(`+row+` || {innerText: ""}).innerText.includes("Stale")`)
 	b.until("the page to be the same", `window.unbroken`)
+
+	b.open(replications + "?status=stale")
+	if n := b.text("#count"); n != "1" {
+		t.Fatalf("%s are stale", n)
+	}
+	p.deleteReplication(0)
+	p.sync(t)
+	b.until("the tab to count two", `document.getElementById("count").innerText === "2"`)
 }
 
 // Somebody logs out in another tab. The list that is open in this one leads to the login, and from there back to itself.
