@@ -50,6 +50,7 @@ type almanac struct {
 	query    occurrence.Query
 	plan     *occurrence.Plan
 	jobs     map[occurrence.Ref]*occurrence.Job // those that are shown
+	often    map[*occurrence.Line]string        // how often what repeats does so
 	days     []calendarDay
 	offset   int
 	count    int // of entries

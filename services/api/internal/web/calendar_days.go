@@ -49,11 +49,12 @@ func (c *almanac) fill(ctx context.Context, plan *occurrence.Plan) (err error) {
 	for at := c.from; at.Before(c.to); at = dayAfter(at, 1) {
 		c.days = append(c.days, calendarDay{date: at})
 	}
+	c.often = map[*occurrence.Line]string{}
 	lines, endpoints := map[*occurrence.Line]bool{}, map[int64]bool{}
 	for i := range plan.Slots {
 		s := &plan.Slots[i]
 		if d := c.dayOf(s.At); d != nil {
-			d.add(s)
+			c.add(d, s)
 		}
 		if !s.Assumed || lines[s.Line] {
 			continue
@@ -86,7 +87,7 @@ func (c *almanac) named() (refs []occurrence.Ref) {
 		d := &c.days[i]
 		switch c.view {
 		case monthView:
-			marks, _ := d.top(monthMarks)
+			marks, _, _, _ := d.top(monthMarks)
 			add(marks, len(marks))
 		case weekView:
 			add(d.repeated(), repeatMarks)
@@ -142,7 +143,7 @@ func (c *almanac) dayOf(at time.Time) *calendarDay {
 }
 
 // add adds a slot. Those of the same kind and time are one mark; what repeats comes after what does not.
-func (d *calendarDay) add(s *occurrence.Slot) {
+func (c *almanac) add(d *calendarDay, s *occurrence.Slot) {
 	d.runs += s.Total()
 	d.jobs += len(s.Jobs)
 	for h, n := range s.Hours {
@@ -152,7 +153,7 @@ func (d *calendarDay) add(s *occurrence.Slot) {
 	minute := s.At.Truncate(time.Minute)
 	for i := len(d.marks) - 1; i >= 0 && !d.marks[i].At.Before(minute); i-- {
 		m := &d.marks[i]
-		if m.Kind == s.Kind && m.Repeats() == s.Repeats() && m.Assumed == s.Assumed && (!s.Repeats() || m.Text == s.Text) {
+		if m.Kind == s.Kind && m.Repeats() == s.Repeats() && m.Assumed == s.Assumed && (!s.Repeats() || c.when(m.Slot) == c.when(s)) {
 			m.slots, m.jobs, m.off = append(m.slots, s), m.jobs+len(s.Jobs), m.off && s.Off
 			return
 		}
@@ -160,15 +161,22 @@ func (d *calendarDay) add(s *occurrence.Slot) {
 	d.marks = append(d.marks, calendarMark{s, []*occurrence.Slot{s}, len(s.Jobs), s.Off})
 }
 
-// top are the first marks of a day, what happens once before what repeats, and how many entries are not in them.
-func (d *calendarDay) top(n int) (marks []calendarMark, more int) {
-	marks = append(d.once(), d.repeated()...)
-	marks = marks[:min(n, len(marks))]
-	more = d.jobs
-	for _, m := range marks {
-		more -= m.jobs
+// top are the first marks of a day, what happens once before what repeats, with what is not in them: how many entries that happen once, how many that
+// repeat, and the runs of these. What repeats has a line of its own, so that the runs of a day add up.
+func (d *calendarDay) top(n int) (marks []calendarMark, more, often, runs int) {
+	once, repeated := d.once(), d.repeated()
+	if len(once)+len(repeated) > n && len(repeated) > 0 {
+		n--
 	}
-	return marks, more
+	shown := min(n, len(once))
+	also := min(n-shown, len(repeated))
+	for _, m := range repeated[also:] {
+		often += m.jobs
+		for _, s := range m.slots {
+			runs += s.Total()
+		}
+	}
+	return append(once[:shown:shown], repeated[:also]...), entriesOf(once[shown:]), often, runs
 }
 
 func (d *calendarDay) once() []calendarMark {
@@ -211,17 +219,24 @@ func (c *almanac) text(m calendarMark) string {
 	return grouped(int64(m.jobs)) + " " + manyRuns[m.Kind]
 }
 
-// when is the time of a mark, or how often it repeats.
-func (m calendarMark) when(zone *time.Location) string {
-	if m.Repeats() {
-		return m.Text
+// when is the time of a slot, or how often it repeats: by the clock of who looks, or with whose clock it is.
+func (c *almanac) when(s *occurrence.Slot) string {
+	if !s.Repeats() {
+		return s.At.In(c.zone).Format("15:04")
 	}
-	return m.At.In(zone).Format("15:04")
+	text, known := c.often[s.Line]
+	if !known {
+		if text = s.Text; strings.Contains(text, ":") && !sameClock(s.Zone, c.zone, c.query.Now) {
+			text += " " + place(s.Zone.String())
+		}
+		c.often[s.Line] = text
+	}
+	return text
 }
 
 // hint says everything about a mark.
 func (c *almanac) hint(m calendarMark) string {
-	lines := []string{m.when(c.zone)}
+	lines := []string{c.when(m.Slot)}
 	for _, ref := range m.first(maxShown) {
 		if j := c.jobs[ref]; j != nil {
 			lines = append(lines, visible(j.Display))
@@ -263,11 +278,11 @@ func often(entries []occurrence.Entry) string {
 	for _, e := range entries {
 		runs += e.Runs
 	}
-	jobs := grouped(int64(len(entries))) + " jobs run"
-	if len(entries) == 1 {
-		jobs = "1 job runs"
-	}
-	return jobs + " often: " + grouped(int64(runs)) + " times"
+	return oftenText(len(entries), runs)
+}
+
+func oftenText(jobs, runs int) string {
+	return counted(int64(jobs), "job runs", "jobs run") + " often: " + grouped(int64(runs)) + " times"
 }
 
 // exactIn is a time in UTC, and as the clocks of its cluster show it.

@@ -140,13 +140,13 @@ func TestTheMonthCountsAndLeadsToDays(t *testing.T) {
 	if cell == nil {
 		t.Fatalf("no 12th: %s", textOf(table))
 	}
-	if text := textOf(cell); !strings.Contains(text, "111 runs") || !strings.Contains(text, "02:00 2 backups") || !strings.Contains(text, "+8 more") {
+	if text := textOf(cell); !strings.Contains(text, "111 runs") || !strings.Contains(text, "02:00 2 backups") || !strings.Contains(text, "+9 more") || !strings.Contains(text, "1 often: 96 runs") {
 		t.Errorf("the 12th: %s", text)
 	}
 	links := all(cell, tag("a"), class("cal-more"))
 	to, _ := attr(links[0], "href")
 	if day := f.get(to).want(t, 200); strings.Count(day.rows(), "\n") != 15 {
-		t.Errorf("+8 more leads to %s", day.rows())
+		t.Errorf("+9 more leads to %s", day.rows())
 	}
 	if !strings.Contains(textOf(got.one(t, tag("h2"), class("cal-title"))), "January") {
 		t.Error("no title")
@@ -349,6 +349,21 @@ func TestJobsSayWhenTheyRunNext(t *testing.T) {
 	} {
 		if text := textOf(f.get(path).want(t, 200).one(t, tag("section"), with("aria-labelledby", "coming"))); !strings.Contains(text, want) {
 			t.Errorf("%s: %s", path, text)
+		}
+	}
+}
+
+// A range of hours is by the clock of a cluster: one that is not that of who looks is named, and the same words by two clocks are two things.
+func TestWhatRunsOftenSaysByWhoseClock(t *testing.T) {
+	f := newFleet(t)
+	f.routine(f.prod, "tokyo", "22:0/10")
+	f.routine(f.lab, "unknown", "22:0/10")
+	for zone, want := range map[string]string{"": "every 10 minutes, 22:00 to 22:50 Tokyo", "Asia/Tokyo": "every 10 minutes, 22:00 to 22:50 UTC"} {
+		f.from(zone)
+		week := f.calendar(12, "view=week&kind=backup_routine").one(t, tag("table"), class("cal-week"))
+		row := textOf(all(week, tag("tr"))[1])
+		if n := strings.Count(row, want); n < 7 || strings.Count(row, "22:00 to 22:50") != 2*n {
+			t.Errorf("from %q: %s", zone, row)
 		}
 	}
 }
