@@ -173,6 +173,12 @@ func TestAListIsExportedAsItIsShown(t *testing.T) {
 		}
 	}
 	admin.get(clustersPath+"?export=template").want(t, 404)
+	// What a cell says of several fields is exported with these.
+	admin.post("/preferences/backup-routines/", url.Values{"columns": {"job_id", "selection"}})
+	routines := admin.get(routinesPath + "?export=table")
+	if to := routines.header.Get("Location"); !strings.Contains(to, url.QueryEscape("job_id,selection,selection_mode,exclude,pool")) {
+		t.Errorf("selections are exported by %s", to)
+	}
 	// What is derived is exported as what it comes from.
 	admin.post("/preferences/jobs/", url.Values{"columns": {"name", "duration", "status"}})
 	jobs := admin.get(admin.get(jobsPath+"?export=table").header.Get("Location")).want(t, 200)

@@ -262,10 +262,13 @@ func (l *listing) csv(whole bool) string {
 func exported(r *resource.Resource, columns []column) []string {
 	var out []string
 	for _, c := range columns {
-		if c.custom != nil || r.Field(c.name) != nil {
-			out = append(out, c.name)
-		} else {
+		switch {
+		case c.custom == nil && r.Field(c.name) == nil:
 			out = append(out, needs[r.Name+"."+c.name]...)
+		case c.name == "selection": // which its cell says in words
+			out = append(append(out, c.name), needs[c.name]...)
+		default:
+			out = append(out, c.name)
 		}
 	}
 	return out

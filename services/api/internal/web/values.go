@@ -97,7 +97,7 @@ func bytesText(n int64) string {
 		return strconv.FormatInt(n, 10) + " B"
 	}
 	v, i := float64(n)/unit, 0
-	for v >= unit-unit/20 && i < 4 {
+	for v > unit-1 && i < 4 { // what is nearly the next unit: guests have whole ones, but their memory is told in millions of bytes
 		v, i = v/unit, i+1
 	}
 	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0") + " " + [...]string{"KiB", "MiB", "GiB", "TiB", "PiB"}[i]

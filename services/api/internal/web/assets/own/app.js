@@ -40,6 +40,7 @@
   });
   document.addEventListener("keydown", (e) => {
     if (e.key !== "Escape") return;
+    if (e.target.matches("input[type=search]")) e.target.blur();
     for (const menu of $("details.menu-of[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
   });
 
@@ -115,6 +116,14 @@
     }
   }
 
+  // What is typed into a picker and not picked would be lost, so no form is sent with it.
+  document.addEventListener("submit", (e) => {
+    const typed = $("[data-picker] > input", e.target).find((input) => !input.validity.valid);
+    if (!typed) return;
+    e.preventDefault();
+    typed.reportValidity();
+  }, true);
+
   // Pickers: what is typed is searched in a list of the API.
   function pickers(at) { for (const p of $("[data-picker]:not([data-ready])", at)) picker(p); }
   let pickerCount = 0;
@@ -136,6 +145,7 @@
     input.setAttribute("aria-controls", menu.id);
     let at = -1, timer = 0;
     const ask = (query) => fetch(box.dataset.picker + "?" + new URLSearchParams(query), { headers: { Accept: "application/json" } }).then((r) => (r.ok ? r.json() : { results: [] }));
+    const settle = () => input.setCustomValidity(input.value.trim() ? "Pick one of what is found, or clear this." : "");
     function add(value, text) {
       if ($("input", chips).some((h) => h.value === String(value))) return;
       if (!many) chips.replaceChildren();
@@ -185,15 +195,22 @@
           li.setAttribute("role", "option");
           li.textContent = visible(o.display);
           li.dataset.value = o[by];
-          li.addEventListener("mousedown", (e) => { e.preventDefault(); add(o[by], visible(o.display)); input.value = ""; close(); box.dispatchEvent(new CustomEvent("proxops:picked", { bubbles: true })); });
+          li.addEventListener("mousedown", (e) => { e.preventDefault(); add(o[by], visible(o.display)); input.value = ""; settle(); close(); box.dispatchEvent(new CustomEvent("proxops:picked", { bubbles: true })); });
           return li;
         }));
-        menu.hidden = !page.results.length;
+        if (!page.results.length && asked) {
+          const li = document.createElement("li");
+          li.setAttribute("role", "option");
+          li.setAttribute("aria-disabled", "true");
+          li.textContent = "Nothing is found";
+          menu.append(li);
+        }
+        menu.hidden = !menu.childElementCount;
         input.setAttribute("aria-expanded", String(!menu.hidden));
         at = -1;
       });
     }
-    input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 150); });
+    input.addEventListener("input", () => { settle(); clearTimeout(timer); timer = setTimeout(search, 150); });
     input.addEventListener("focus", search);
     input.addEventListener("blur", () => setTimeout(close, 100));
     input.addEventListener("keydown", (e) => {

@@ -41,3 +41,11 @@ func TestTheRunsOfADayAreSlotted(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestBytesAreTold(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1536: "1.5 KiB", 1_073_000_000: "1 GiB", 1000 << 20: "1000 MiB", 3 << 40: "3 TiB", 1 << 62: "4096 PiB"} {
+		if got := bytesText(n); got != want {
+			t.Errorf("%d bytes are %q, want %q", n, got, want)
+		}
+	}
+}
