@@ -166,6 +166,14 @@ func TestThePageOfAnEndpointSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	if n := len(admin.get(endpointsPath+"?sync_status=ok").want(t, 200).all(tag("tr"), with("data-row"))); n != 0 {
 		t.Errorf("%d endpoints are ok", n)
 	}
+	// What was wrong before somebody changed the endpoint may be so no longer.
+	const before = "That was before the endpoint was changed."
+	for tried, want := range map[string]bool{"now() + interval '1 hour'": false, "now() - interval '1 hour'": true} {
+		admin.run("UPDATE sync_states SET last_attempt = "+tried+" WHERE endpoint_id = $1", id)
+		if text := admin.get(at(endpointsPath, id)).want(t, 200).text(); strings.Contains(text, before) != want {
+			t.Errorf("tried at %s: %s", tried, text)
+		}
+	}
 }
 
 func TestTheListMarksHowCertificatesAreChecked(t *testing.T) {
