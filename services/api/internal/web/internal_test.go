@@ -32,7 +32,7 @@ func TestALaneCountsWhatBeginsTogether(t *testing.T) {
 func TestTheRunsOfADayAreSlotted(t *testing.T) {
 	from := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
 	var runs []time.Time
-	for _, minutes := range []int{3, 7, 15, 24*60 - 1, 24 * 60} {
+	for _, minutes := range []int{3, 7, 15, 24*60 + 14, 24*60 + 15} {
 		runs = append(runs, from.Add(time.Duration(minutes)*time.Minute))
 	}
 	got := slotted(occurrence.Coming{Runs: runs, Reason: "It ends."}, from)

@@ -20,7 +20,7 @@ import (
 const (
 	timelineSpan = 24 * time.Hour
 	slotLength   = 15 * time.Minute
-	slots        = int(timelineSpan / slotLength)
+	slots        = int(timelineSpan/slotLength) + 1 // the first and the last are in it in part
 	maxLanes     = 40
 	maxGroups    = 50_000
 	// maxRuns bounds how many runs are computed of one schedule: every minute of the day.
@@ -71,7 +71,7 @@ type upcoming struct {
 // timeline computes the next runs of the routines that who looks may see, each by the clock of its cluster.
 func (p *page) timeline(ctx context.Context, now time.Time) (*timeline, error) {
 	from := now.Truncate(slotLength)
-	t := &timeline{from: from, to: from.Add(timelineSpan)}
+	t := &timeline{from: from, to: now.Add(timelineSpan)}
 	r := p.Store.Set.Get(catalog.Routines)
 	groups, err := p.Store.Tally(ctx, r, p.actor(), url.Values{"status": {"active"}, "enabled": {"true"}}, maxGroups,
 		resource.By{Field: "storage"}, resource.By{Field: "endpoint"}, resource.By{Field: "schedule"}, resource.By{Field: "next_run"})
