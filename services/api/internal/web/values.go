@@ -90,10 +90,10 @@ func grouped(n int64) string {
 	return s
 }
 
-// bytesText is a number of bytes for people, in the unit in which it is one at least when rounded.
+// bytesText is a number of bytes for people.
 func bytesText(n int64) string {
 	const unit = 1024
-	if n < unit-unit/20 {
+	if n < unit {
 		return strconv.FormatInt(n, 10) + " B"
 	}
 	v, i := float64(n)/unit, 0
