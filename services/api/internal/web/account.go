@@ -186,6 +186,9 @@ func (w *Web) ownTokens(ctx context.Context, p *page) (answer, error) {
 		return answer{}, err
 	}
 	f.fields = slices.DeleteFunc(fields, func(c formField) bool { return c.name == "user" || c.name == "token" || c.name == "enabled" })
+	for i := range f.fields {
+		f.fields[i].group = "" // it is short
+	}
 	if p.http.Method == http.MethodPost {
 		body, wrong := readForm(f.fields, p.http.PostForm, true)
 		if len(wrong) == 0 {

@@ -175,6 +175,9 @@ func TestBulkEditSaysWhichObjectCannotBeSo(t *testing.T) {
 	if !strings.Contains(alert, "Nothing was changed") || !strings.Contains(alert, "cluster-001") {
 		t.Errorf("the message names no object: %s", alert)
 	}
+	if !strings.Contains(alert, "Other values are needed: Rack") {
+		t.Errorf("the message names no field: %s", alert)
+	}
 	if text := textOf(g.one(t, with("id", "wrong-cf_rack"))); !strings.Contains(text, "must have a unique value") {
 		t.Errorf("beside the field: %q", text)
 	}

@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -40,6 +42,38 @@ func TestAChangeShowsWhatItChangedAndWhatElseItsRequestDid(t *testing.T) {
 	f.ask("DELETE", at(tagsPath, id), map[string]any{})
 	if g := f.get(at(changesPath, change(id, "delete"))).want(t, 200); g.has(tag("a"), with("href", at(tagsPath, id))) {
 		t.Error("a link to an object that was deleted")
+	}
+}
+
+func TestAChangeMarksTheLinesThatStayed(t *testing.T) {
+	f := serve(t)
+	id := f.make(clustersPath, map[string]any{"name": "c", "comments": "one\ntwo <b>\nthree"})
+	if status, _ := f.ask("PATCH", at(clustersPath, id), map[string]any{"comments": "zero\none\nthree"}); status != 200 {
+		t.Fatal(status)
+	}
+	g := f.get(at(clustersPath, id, "changelog/")).want(t, 200)
+	var got []string
+	for _, side := range g.all(tag("pre"))[:2] {
+		got = append(got, strings.ReplaceAll(nodeText(side), "\n", "|"))
+		for _, same := range all(side, class("same")) {
+			got = append(got, nodeText(same))
+		}
+	}
+	if want := []string{"one|two <b>|three", "one", "three", "zero|one|three", "one\nthree"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestWhoDeletesIsToldWhatRefersToItAndThatItIsGone(t *testing.T) {
+	f := newClusters(t)
+	f.routine("r", f.prod, nil, "")
+	g := f.get(at(endpointsPath, f.prod, "delete/")).want(t, 200)
+	if !strings.Contains(g.text(), "Backup routines 1 Replications 0 Nodes 2") {
+		t.Errorf("what refers to an endpoint is %s", g.text())
+	}
+	f.post(at(endpointsPath, f.prod, "delete/"), url.Values{}).goes(t, endpointsPath)
+	if text := f.get(endpointsPath).text(); !strings.Contains(text, "Deleted Proxmox endpoint prod") {
+		t.Error(text)
 	}
 }
 

@@ -195,36 +195,6 @@ func (p *page) read(ctx context.Context, name string, query url.Values, fields .
 	return decode(body)
 }
 
-// difference is a field that a change changed.
-type difference struct {
-	label         string
-	before, after string
-}
-
-// differences are what a change changed, by field; of a creation or a deletion, everything that is not empty.
-func differences(r *resource.Resource, change object) []difference {
-	before, after := change.sub("prechange_data"), change.sub("postchange_data")
-	var names []string
-	for name := range before {
-		names = append(names, name)
-	}
-	for name := range after {
-		if _, ok := before[name]; !ok {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	var out []difference
-	for _, name := range names {
-		was, is := indented(before[name]), indented(after[name])
-		if was == is || len(before) == 0 && empty(after[name]) || len(after) == 0 && empty(before[name]) {
-			continue
-		}
-		out = append(out, difference{label(r, name), lean(before[name]), lean(after[name])})
-	}
-	return out
-}
-
 func empty(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -237,13 +207,4 @@ func empty(v any) bool {
 		return len(v) == 0
 	}
 	return false
-}
-
-// lean is a value of the change log for people.
-func lean(v any) string {
-	switch v.(type) {
-	case map[string]any:
-		return indented(v)
-	}
-	return plain(v)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -19,6 +20,7 @@ type draft struct {
 	o       object // as it is, nil for a new one
 	title   string
 	wrong   map[string][]string // by control; "": of the whole
+	marked  []formField         // the controls that something is wrong with
 	message string              // for the change log
 }
 
@@ -65,7 +67,13 @@ func (p *page) save(ctx context.Context, d *draft, body map[string]any, controls
 		}
 		d.wrong = beside(d.r, controls, messages(refused))
 	}
+	d.marked = marked(controls, d.wrong)
 	return answer{status: http.StatusBadRequest, title: d.title, body: form}, nil
+}
+
+// marked are the controls that something is wrong with.
+func marked(controls []formField, wrong map[string][]string) []formField {
+	return slices.DeleteFunc(slices.Clone(controls), func(c formField) bool { return wrong[c.input()] == nil })
 }
 
 func (p *page) send(ctx context.Context, d *draft, body map[string]any) (resource.Object, error) {

@@ -95,7 +95,7 @@ func (p *page) submit(ctx context.Context, f *form) (answer, error) {
 }
 
 // deleteQuestion heads what asks it: the text below names the object.
-const deleteQuestion = "Delete?"
+func deleteQuestion(s *sheet) string { return "Delete " + within(s.view.one) + "?" }
 
 // remove asks whether an object is to be deleted, and deletes it.
 func (w *Web) remove(r *resource.Resource) handler {
@@ -107,12 +107,16 @@ func (w *Web) remove(r *resource.Resource) handler {
 		if err != nil {
 			return answer{}, err
 		}
+		s := p.sheet(r, o, "")
 		if p.http.Method != http.MethodPost {
-			s := p.sheet(r, o, "")
-			if p.part() == askPart {
-				return answer{body: templ.Join(askHead(deleteQuestion), deleteForm(s, "")), bare: true}, nil
+			refers, err := referring(ctx, p, s)
+			if err != nil {
+				return answer{}, err
 			}
-			return answer{title: "Delete " + o.name(), body: deletePage(s, "")}, nil
+			if p.part() == askPart {
+				return answer{body: templ.Join(askHead(deleteQuestion(s)), deleteForm(s, ""), deleteRefers(refers)), bare: true}, nil
+			}
+			return answer{title: "Delete " + o.name(), body: deletePage(s, "", refers)}, nil
 		}
 		id, err := p.objectID()
 		if err != nil {
@@ -120,7 +124,10 @@ func (w *Web) remove(r *resource.Resource) handler {
 		}
 		err = w.Store.Delete(ctx, r, id, resource.Request{At: p.at(), Actor: p.actor(), Body: map[string]any{"changelog_message": p.http.PostFormValue("changelog_message")}})
 		if protected, ok := errors.AsType[resource.Protected](err); ok {
-			return answer{status: http.StatusConflict, title: "Delete " + o.name(), body: deletePage(p.sheet(r, o, ""), protected.Error())}, nil
+			return answer{status: http.StatusConflict, title: "Delete " + o.name(), body: deletePage(s, protected.Error(), nil)}, nil
+		}
+		if err == nil {
+			p.tell(ctx, "Deleted "+within(s.view.one)+" "+o.name()+".")
 		}
 		return answer{to: pathOf(r)}, err
 	}

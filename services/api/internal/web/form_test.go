@@ -104,6 +104,9 @@ func TestCustomFieldsSayWhatIsWrongBesideTheirControls(t *testing.T) {
 		if text := textOf(g.one(t, with("id", "wrong-cf_rack"))); !strings.Contains(text, want) {
 			t.Errorf("%q: %q", value, text)
 		}
+		if to := g.one(t, tag("a"), class("alert-link")); textOf(to) != "Rack" || !g.has(with("id", strings.TrimPrefix(hrefOf(to), "#"))) {
+			t.Errorf("%q: no way to the field", value)
+		}
 		if n := g.control(t, "cf_rack"); valuesOf(n)[0] != value {
 			t.Errorf("%q was lost", value)
 		} else if v, _ := attr(n, "aria-invalid"); v != "true" {
@@ -380,7 +383,7 @@ func TestDeletingIsAskedInADialog(t *testing.T) {
 	part := admin.piece(path+"delete/", "ask").want(t, 200)
 	form := part.one(t, tag("form"))
 	to, _ := attr(form, "action")
-	if part.has(with("id", "main")) || !part.has(with("id", "ask-title"), saying("Delete?")) || !part.has(with("data-close"), with("autofocus")) || !strings.Contains(textOf(form), "old") {
+	if part.has(with("id", "main")) || !part.has(with("id", "ask-title"), saying("Delete tag?")) || !part.has(with("data-close"), with("autofocus")) || !strings.Contains(textOf(form), "old") {
 		t.Errorf("it asks %s", part.body)
 	}
 	admin.post(to, part.sent(form)).goes(t, tagsPath)

@@ -117,6 +117,11 @@ func (g page) text() string {
 	return textOf(g.root)
 }
 
+func hrefOf(n *html.Node) string {
+	to, _ := attr(n, "href")
+	return to
+}
+
 func attr(n *html.Node, name string) (string, bool) {
 	for _, a := range n.Attr {
 		if a.Key == name {
@@ -200,4 +205,15 @@ func valuesOf(n *html.Node) []string {
 		v = "on"
 	}
 	return []string{v}
+}
+
+// nodeText is the text in a node as it is, with all its blanks.
+func nodeText(n *html.Node) string {
+	var b strings.Builder
+	for c := range n.Descendants() {
+		if c.Type == html.TextNode {
+			b.WriteString(c.Data)
+		}
+	}
+	return b.String()
 }

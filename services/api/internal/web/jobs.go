@@ -152,7 +152,7 @@ func (w *Web) cancelJob(ctx context.Context, p *page) (answer, error) {
 // question is what cancelling a job asks.
 func (j *jobSheet) question() string {
 	if j.planned {
-		return "Leave this run out?"
+		return "Skip this run?"
 	}
 	return "Cancel " + j.o.name() + "?"
 }

@@ -88,19 +88,36 @@ func (p *page) readEntries(ctx context.Context, j *journalSheet) (err error) {
 	if j.list, err = p.tabList(ctx, j.sheet, "journal-entries", url.Values{"assigned_object_type": {j.r.Type.String()}, "assigned_object_id": {j.o.id()}}); err != nil {
 		return err
 	}
-	j.writers = map[string]string{strconv.Itoa(int(p.who.UserID)): p.who.Username}
+	j.writers, err = p.writers(ctx, j.list.rows)
+	return err
+}
+
+// writers are the names of those who made entries, by id, as far as who looks may see users.
+func (p *page) writers(ctx context.Context, entries []object) (map[string]string, error) {
+	names := map[string]string{strconv.Itoa(int(p.who.UserID)): p.who.Username}
 	var ids []string
-	for _, e := range j.list.rows {
+	for _, e := range entries {
 		if id := e.text("created_by"); id != "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
 	if ids == nil || !p.sees(catalog.Users) {
-		return nil
+		return names, nil
 	}
 	found, err := p.read(ctx, catalog.Users, url.Values{"id": ids, "limit": {strconv.Itoa(len(ids))}}, "id", "username")
 	for _, u := range found.list("results") {
-		j.writers[u.id()] = u.text("username")
+		names[u.id()] = u.text("username")
+	}
+	return names, err
+}
+
+// nameWriters says who made entries by name.
+func nameWriters(ctx context.Context, p *page, entries []object) error {
+	names, err := p.writers(ctx, entries)
+	for _, e := range entries {
+		if name := names[e.text("created_by")]; name != "" {
+			e["created_by"] = name
+		}
 	}
 	return err
 }

@@ -86,6 +86,10 @@ func TestAJournalTakesEntriesAndSaysWhoWroteThem(t *testing.T) {
 	if got := head(admin.get(path)); !slices.Equal(got, []string{"Info by admin", "Warning by eve"}) {
 		t.Errorf("admin sees %q", got)
 	}
+	entry := admin.number("SELECT id FROM journal_entries WHERE comments = 'by eve'")
+	if g := admin.get(at(journalPath, entry)); g.row("Created by") != "eve" || g.row("Assigned object type") != "Cluster" {
+		t.Errorf("the page of an entry says %s", g.text())
+	}
 }
 
 // TestWhoMayAddWithoutSeeingComesBackToTheForm makes objects as users who may not look at them.

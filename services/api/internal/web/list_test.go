@@ -71,6 +71,11 @@ func TestListsSayWhatIsNothingAndWhatIsLong(t *testing.T) {
 	if g := admin.get(clustersPath); !strings.Contains(g.text(), "There are no clusters yet") || g.has(with("id", "tab-results"), saying("…1")) {
 		t.Errorf("an empty list says %s", g.text())
 	}
+	for path, want := range map[string]string{storagePath: "There is no storage yet What a cluster has comes with the first", changesPath: "Nothing has changed yet", jobsPath: "There are no sync jobs yet One comes with each sync"} {
+		if text := admin.get(path).text(); !strings.Contains(text, want) || strings.Contains(text, "Add the first one") {
+			t.Errorf("%s is empty and says %s", path, text)
+		}
+	}
 	long := strings.Repeat("x", 98) + "yz"
 	cluster := admin.make(clustersPath, map[string]any{"name": long})
 	admin.make(vmsPath, map[string]any{"name": "guest", "cluster": cluster, "memory": 2048, "vcpus": 2})

@@ -25,14 +25,17 @@ var enrich = map[string]func(ctx context.Context, p *page, rows []object) error{
 	catalog.SyncSchedules: describeTimes,
 	catalog.Routines:      describeJobs("backup_routine"),
 	catalog.Replications:  describeJobs("replication"),
+	"journal-entries":     nameWriters,
 }
 
 // describeJobs says in words when jobs of Proxmox run, by whose clock, and how their status is known.
 func describeJobs(kind string) func(ctx context.Context, p *page, rows []object) error {
 	return func(ctx context.Context, p *page, rows []object) error {
 		for _, o := range rows {
-			if event, err := calendars.ParseAny(o.text("schedule")); err == nil && o["schedule_text"] != nil {
-				o["schedule_text"] = event.Sentence()
+			if event, err := calendars.ParseAny(o.text("schedule")); o["schedule_text"] != nil && o.text("schedule") != "" {
+				if o["unread"] = err != nil; err == nil {
+					o["schedule_text"] = event.Sentence()
+				}
 			}
 			if _, whole := o["keep_all"]; whole {
 				o["retention"] = retention(o)

@@ -40,6 +40,12 @@ var referenceLists = map[string][]reference{
 		{title: "Replications", list: catalog.Replications, filter: "cluster_id"},
 	},
 	"proxmox-clusters": {{title: "Nodes", list: "nodes", filter: "proxmox_cluster_id"}},
+	// Their own pages say it with what was found there, so only the page that deletes one shows these.
+	catalog.Endpoints: {
+		{title: "Backup routines", list: catalog.Routines, filter: "endpoint_id"},
+		{title: "Replications", list: catalog.Replications, filter: "endpoint_id"},
+		{title: "Nodes", list: "nodes", filter: "endpoint_id"},
+	},
 }
 
 // referring counts what refers to an object, as far as who looks may see it.
@@ -157,7 +163,7 @@ func (c *coverage) elsewhere(g object) bool {
 
 // joined is a list of numbers as text, of long ones the beginning.
 func joined(all []string) string {
-	const most = 200
+	const most = 50
 	if len(all) > most {
 		return strings.Join(all[:most], ", ") + " and " + count(len(all)-most) + " more"
 	}

@@ -15,6 +15,15 @@ func (g page) row(label string) string {
 	return ""
 }
 
+func TestARoutineSaysThatItsScheduleCannotBeRead(t *testing.T) {
+	f := newClusters(t)
+	for set, want := range map[string]string{"schedule = 'now and then'": "Cannot be read", "schedule = 'mon 03:00'": "Monday at 03:00", "schedule = ''": "—"} {
+		if got := f.get(at(routinesPath, f.routine(set, f.prod, nil, set))).row("In words"); got != want {
+			t.Errorf("%s: %q, want %q", set, got, want)
+		}
+	}
+}
+
 func TestARoutineSaysInOneLineWhatItKeeps(t *testing.T) {
 	f := newClusters(t)
 	for _, c := range []struct{ set, want string }{

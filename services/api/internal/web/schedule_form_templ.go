@@ -114,7 +114,7 @@ func scheduleFormPage(p *page, f *scheduleForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, " <fieldset class=\"row-control\"><legend class=\"form-label\">Types</legend><div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, " <fieldset class=\"row-control\" id=\"in-types\"><legend class=\"form-label\">Types</legend><div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -199,14 +199,14 @@ func scheduleFormPage(p *page, f *scheduleForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</div><div class=\"repeat-interval input-group w-auto\"><span class=\"input-group-text\">Every</span> <input class=\"form-control\" name=\"count\" inputmode=\"numeric\" aria-label=\"How many\" value=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</div><div class=\"repeat-interval input-group w-auto\"><span class=\"input-group-text\">Every</span> <input class=\"form-control\" id=\"in-interval\" name=\"count\" inputmode=\"numeric\" aria-label=\"How many\" value=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var9 string
 			templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.ResolveAttributeValue(f.given.Get("count"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `schedule_form.templ`, Line: 43, Col: 116}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `schedule_form.templ`, Line: 43, Col: 133}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var9)
 			if templ_7745c5c3_Err != nil {
@@ -266,14 +266,14 @@ func scheduleFormPage(p *page, f *scheduleForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<div class=\"repeat-calendar\"><input class=\"form-control code\" name=\"calendar\" aria-label=\"Calendar\" placeholder=\"mon..fri 02:00\" value=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<div class=\"repeat-calendar\"><input class=\"form-control code\" id=\"in-calendar\" name=\"calendar\" aria-label=\"Calendar\" placeholder=\"mon..fri 02:00\" value=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var12 string
 			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.ResolveAttributeValue(f.given.Get("calendar"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `schedule_form.templ`, Line: 52, Col: 136}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `schedule_form.templ`, Line: 52, Col: 153}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var12)
 			if templ_7745c5c3_Err != nil {
@@ -342,7 +342,7 @@ func scheduleFormPage(p *page, f *scheduleForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "\" hx-trigger=\"load, input from:closest form delay:300ms, change from:closest form delay:100ms\" hx-include=\"closest form\" hx-sync=\"this:replace\"><span class=\"text-secondary\">They are shown while you type, if scripts may run.</span></div></div><hr><fieldset class=\"row-control\"><legend class=\"form-label\">Missed runs</legend><div><label class=\"form-check\"><input class=\"form-check-input\" type=\"radio\" name=\"missed\" value=\"run\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "\" hx-trigger=\"load, input from:closest form delay:300ms, change from:closest form delay:100ms\" hx-include=\"closest form\" hx-sync=\"this:replace\"><span class=\"text-secondary\">They are shown while you type, if scripts may run.</span></div></div><hr><fieldset class=\"row-control\" id=\"in-missed\"><legend class=\"form-label\">Missed runs</legend><div><label class=\"form-check\"><input class=\"form-check-input\" type=\"radio\" name=\"missed\" value=\"run\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

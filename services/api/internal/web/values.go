@@ -23,6 +23,17 @@ func between(i, n int, separator string) string {
 	return separator
 }
 
+// tall says that a value needs the width of its whole card: it is a long text, or of several lines.
+func tall(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return len(v) > 160 || strings.Contains(v, "\n")
+	case map[string]any:
+		return v["url"] == nil && v["label"] == nil && len(v) > 0
+	}
+	return false
+}
+
 // visible makes text harmless to look at: control characters, and those that turn the direction of what follows, are shown as marks.
 func visible(s string) string {
 	return strings.Map(func(c rune) rune {

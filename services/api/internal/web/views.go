@@ -66,13 +66,36 @@ var views = map[string]view{
 			{title: "TLS", fields: []string{"verify_ssl", "fingerprints", "ca_certificate"}},
 		},
 	},
-	"nodes":                    {title: "Nodes", one: "Node", columns: []string{"name", "endpoint", "node_id", "online", "ip_address", "max_cpu", "max_memory", "tags"}},
-	"storage":                  {title: "Storage", one: "Storage", columns: []string{"name", "cluster", "storage_type", "content", "nodes", "shared", "enabled", "tags"}},
-	"virtual-machines":         {title: "Virtual Machines", one: "Virtual Machine", columns: []string{"name", "vmid", "cluster", "vm_type", "node", "status", "pool", "vcpus", "memory", "tags"}},
-	"clusters":                 {title: "Clusters", one: "Cluster", columns: []string{"name", "status", "description", "tags"}},
-	"proxmox-clusters":         {title: "Proxmox Clusters", one: "Proxmox Cluster", columns: []string{"name", "endpoint", "cluster", "mode", "version", "tags"}},
-	"tags":                     {title: "Tags", one: "Tag", columns: []string{"name", "slug", "color", "description", "tagged_items"}},
-	"custom-fields":            {title: "Custom Fields", one: "Custom Field", columns: []string{"name", "object_types", "type", "label", "group_name", "required", "description"}},
+	"nodes": {title: "Nodes", one: "Node", columns: []string{"name", "endpoint", "node_id", "online", "ip_address", "max_cpu", "max_memory", "tags"}},
+	"storage": {
+		title: "Storage", one: "Storage",
+		columns: []string{"name", "cluster", "storage_type", "content", "nodes", "shared", "enabled", "tags"},
+		groups: []group{
+			{title: "Storage", fields: []string{"cluster", "name", "storage_type", "content", "nodes", "shared", "enabled", "present"}},
+			{title: "Raw configuration", fields: []string{"raw_config"}, wide: true},
+		},
+	},
+	"virtual-machines": {title: "Virtual Machines", one: "Virtual Machine", columns: []string{"name", "vmid", "cluster", "vm_type", "node", "status", "pool", "vcpus", "memory", "tags"}},
+	"clusters":         {title: "Clusters", one: "Cluster", columns: []string{"name", "status", "description", "tags"}},
+	"proxmox-clusters": {title: "Proxmox Clusters", one: "Proxmox Cluster", columns: []string{"name", "endpoint", "cluster", "mode", "version", "tags"}},
+	"tags": {
+		title: "Tags", one: "Tag",
+		columns: []string{"name", "slug", "color", "description", "tagged_items"},
+		groups: []group{
+			{title: "Tag", fields: []string{"name", "slug", "color", "description", "weight"}},
+			{title: "Where it is used", fields: []string{"object_types", "tagged_items"}},
+		},
+	},
+	"custom-fields": {
+		title: "Custom Fields", one: "Custom Field",
+		columns: []string{"name", "object_types", "type", "label", "group_name", "required", "description"},
+		groups: []group{
+			{title: "Custom Field", fields: []string{"name", "label", "group_name", "description", "type", "data_type", "choice_set", "required", "unique", "default", "comments"}},
+			{title: "Where it is used", fields: []string{"object_types"}},
+			{title: "How it is shown", fields: []string{"ui_visible", "ui_editable", "weight", "search_weight", "filter_logic", "is_cloneable"}},
+			{title: "Validation", fields: []string{"validation_minimum", "validation_maximum", "validation_regex"}, otherwise: "Values are checked for their type alone"},
+		},
+	},
 	"custom-field-choice-sets": {title: "Custom Field Choice Sets", one: "Custom Field Choice Set", columns: []string{"name", "description", "extra_choices"}},
 	"journal-entries":          {title: "Journal Entries", one: "Journal Entry", columns: []string{"created", "assigned_object", "assigned_object_type", "kind", "comments", "tags"}},
 	"object-changes":           {title: "Change Log", one: "Change", columns: []string{"time", "user_name", "action", "changed_object_type", "object_repr", "message", "request_id"}},
@@ -87,10 +110,40 @@ var views = map[string]view{
 			{title: "When", fields: []string{"enabled", "when", "first_run", "interval", "calendar", "time_zone", "missed", "last_run", "next_run"}},
 		},
 	},
-	"users":       {title: "Users", one: "User", columns: []string{"username", "first_name", "last_name", "email", "is_active", "is_superuser", "groups", "last_login"}},
-	"groups":      {title: "Groups", one: "Group", columns: []string{"name", "description"}},
-	"permissions": {title: "Permissions", one: "Permission", columns: []string{"name", "enabled", "object_types", "actions", "users", "groups", "description"}},
-	"tokens":      {title: "API Tokens", one: "API Token", columns: []string{"display", "user", "version", "enabled", "write_enabled", "expires", "last_used", "allowed_ips", "description"}},
+	"users": {
+		title: "Users", one: "User",
+		columns: []string{"username", "first_name", "last_name", "email", "is_active", "is_superuser", "groups", "last_login"},
+		groups: []group{
+			{title: "User", fields: []string{"username", "password", "first_name", "last_name", "email", "date_joined", "last_login"}},
+			{title: "Access", fields: []string{"is_active", "is_superuser", "groups", "permissions"}},
+		},
+	},
+	"groups": {
+		title: "Groups", one: "Group",
+		columns: []string{"name", "description"},
+		groups: []group{
+			{title: "Group", fields: []string{"name", "description", "user_count"}},
+			{title: "Access", fields: []string{"permissions"}},
+		},
+	},
+	"permissions": {
+		title: "Permissions", one: "Permission",
+		columns: []string{"name", "enabled", "object_types", "actions", "users", "groups", "description"},
+		groups: []group{
+			{title: "Permission", fields: []string{"name", "description", "enabled"}},
+			{title: "Who", fields: []string{"groups", "users"}},
+			{title: "What", fields: []string{"actions", "object_types", "constraints"}},
+		},
+	},
+	"tokens": {
+		title: "API Tokens", one: "API Token",
+		columns: []string{"display", "user", "version", "enabled", "write_enabled", "expires", "last_used", "allowed_ips", "description"},
+		groups: []group{
+			{title: "Token", fields: []string{"version", "key", "user", "description"}},
+			{title: "Secret", fields: []string{"token"}, forms: true},
+			{title: "Use", fields: []string{"enabled", "write_enabled", "expires", "last_used", "allowed_ips", "pepper_id"}},
+		},
+	},
 }
 
 // viewOf returns how a resource is shown, with everything filled in.

@@ -253,6 +253,9 @@ func (p *page) refusal(ctx context.Context, err error) answer {
 	if kind == fault.Internal || kind == fault.Unavailable && text == "" {
 		p.Log.ErrorContext(ctx, "page failed", "request_id", p.id, "method", p.http.Method, "path", p.http.URL.Path, "kind", kind, "err", err)
 	}
+	if kind == fault.NotFound { // what the API says of that is for programs
+		text = "It may have been deleted, or you may not see it."
+	}
 	a := answer{status: wire.Status[kind], title: refusalTitles[kind]}
 	if t, ok := errors.AsType[auth.Throttled](err); ok {
 		a.status, a.title, text = http.StatusTooManyRequests, "Too many attempts", t.Error()
