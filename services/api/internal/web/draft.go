@@ -67,6 +67,11 @@ func (p *page) save(ctx context.Context, d *draft, body map[string]any, controls
 		}
 		d.wrong = beside(d.r, controls, messages(refused))
 	}
+	for _, c := range controls {
+		if c.kind == "secret" && p.http.PostFormValue(c.input()) != "" {
+			d.wrong[c.input()] = append(d.wrong[c.input()], "Enter it again: it was not saved, and no page shows a secret.")
+		}
+	}
 	d.marked = marked(controls, d.wrong)
 	return answer{status: http.StatusBadRequest, title: d.title, body: form}, nil
 }

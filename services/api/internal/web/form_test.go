@@ -264,6 +264,14 @@ func TestSecretsAreKeptReplacedAndRemoved(t *testing.T) {
 			t.Errorf("after %v: %v", step.values, has)
 		}
 	}
+	// A form that comes back with errors says that its secret was not kept.
+	again := admin.changed(g, at(endpointsPath, id, "edit/"), url.Values{"port": {"none"}, "password": {"another-secret"}}).want(t, 400)
+	if !strings.Contains(again.text(), "Enter it again") || strings.Contains(again.body, "another-secret") || !again.has(with("id", "in-password"), with("aria-invalid", "true")) {
+		t.Errorf("the form says %s", again.text())
+	}
+	if again := admin.changed(g, at(endpointsPath, id, "edit/"), url.Values{"port": {"none"}}).want(t, 400); strings.Contains(again.text(), "Enter it again") {
+		t.Error("it asks for a secret that was not given")
+	}
 }
 
 func TestWhoMayNotSeeATargetLeavesTheReference(t *testing.T) {
