@@ -322,10 +322,25 @@ func TestNewNamesOfVersion6KeepTheirRows(t *testing.T) {
 	if o := l.rest.get(t, fmt.Sprintf("%s%d/", routinesPath, first[5])); o.choice("status") != "stale" {
 		t.Errorf("the deleted job is %v", o)
 	}
+	e.cluster.Edit(func(w *pvesim.World) {
+		w.Backups[8].Storage, w.Backups[8].BWLimit = "local-zfs", new(88)
+		w.Backups = slices.Delete(w.Backups, 1, 2)
+	})
+	l.poll(t, e)
+	fourth, _ := ids()
+	if want := slices.Delete(slices.Clone(third), 1, 2); !slices.Equal(fourth, want) {
+		t.Errorf("after an edit below a deletion the jobs are in the rows %v, want %v", fourth, want)
+	}
+	if o := l.rest.get(t, fmt.Sprintf("%s%d/", routinesPath, third[8])); o.number("bwlimit") != 88 {
+		t.Errorf("the job that was edited below a deletion is %v", o)
+	}
 	events := l.events(t)
 	for i, id := range first {
-		want := []string{"created 1", "updated 2", "updated 3"}
-		if i == 5 {
+		want := []string{"created 1", "updated 2", "updated 3", "updated 4"}
+		switch i {
+		case 1:
+			want[3] = "stale 4"
+		case 5:
 			want = []string{"created 1", "updated 2", "stale 3"}
 		}
 		if diff := cmp.Diff(want, story(events, "backup_routine", id)); diff != "" {
