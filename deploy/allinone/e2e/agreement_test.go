@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/proxops/proxops/libs/pvesim"
+	proxopsv1 "github.com/proxops/proxops/proto-events/proxops/v1"
 )
 
 // The object in an event is the object of REST, but for the host of its urls and for last_seen, which moves with every poll.
@@ -23,6 +24,8 @@ func TestEventsShowTheObjectsOfREST(t *testing.T) {
 		pvesim.New("6.4", pvesim.WithWorld(pvesim.Generate("old", 1, 3, 20, 30)), pvesim.WithClock(c.read)),
 		pvesim.New("9.2", pvesim.WithWorld(pvesim.Generate("new", 2, 3, 20, 30)), pvesim.WithClock(c.read)))
 	l.customFields(t)
+	// An event shows nodes, storages and guests as they were known then: without the inventory, that may be by their names alone.
+	l.pollKinds(t, []proxopsv1.Kind{proxopsv1.Kind_KIND_INVENTORY}, all...)
 	l.poll(t, all...)
 	jobs := l.useCustomFields(t)
 	for _, e := range all {
