@@ -240,6 +240,18 @@ func TestOnlyJobsThatMayBeViewedRun(t *testing.T) {
 	}
 }
 
+func TestWhatRunsAtTheSameTimeIsSortedByEndpoints(t *testing.T) {
+	w := newWorld(t, "2026-06-01")
+	w.exec("UPDATE endpoints SET name = 'above', time_zone = 'UTC' WHERE id = 5")
+	w.routine(4, "b", "daily")
+	w.routine(5, "c", "daily")
+	w.routine(4, "a", "daily")
+	w.replication(nil, "100-0", 31, "daily")
+	w.replication(4, "100-1", 31, "daily")
+	w.exec("UPDATE replications SET schedule = '00:00'")
+	w.want(w.find(all, w.query("2026-06-02", "2026-06-03")), "06-02T00:00 c 1", "06-02T00:00 b 1", "06-02T00:00 a 1", "06-02T00:00 100-1 1", "06-02T00:00 100-0 1")
+}
+
 func TestAPlanHasRoomForTensOfThousandsOfJobs(t *testing.T) {
 	w := newWorld(t, "2026-06-01")
 	w.exec("INSERT INTO backup_routines (endpoint_id, job_id, schedule) SELECT 4, 'j' || n, 'daily' FROM generate_series(1, 50000) n")

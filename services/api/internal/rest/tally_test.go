@@ -82,9 +82,10 @@ func TestGatheredGroupsHaveTheIDsOfWhatMayBeViewed(t *testing.T) {
 		}
 		id := int64(w.make(routinesPath, map[string]any{"endpoint": endpoint, "job_id": fmt.Sprint("job-", i), "enabled": i%2 == 0}))
 		if endpoint == w.prod {
-			ids[i%2 == 0] = append(ids[i%2 == 0], id)
+			ids[i%2 == 0] = append([]int64{1000 - id}, ids[i%2 == 0]...)
 		}
 	}
+	w.exec("UPDATE backup_routines SET id = 1000 - id") // the last are found first
 	prodOnly := resource.Actor{Access: only{Any: []resource.Constraint{{"endpoint__name": "prod-proxmox"}}}}
 	got, err := w.api.Store.Gather(t.Context(), w.api.Store.Set.Get("backup-routines"), prodOnly, nil, 9, resource.By{Field: "enabled"})
 	if err != nil || len(got) != 2 || !slices.Equal(got[0].IDs, ids[true]) || !slices.Equal(got[1].IDs, ids[false]) {

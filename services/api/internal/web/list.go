@@ -103,9 +103,10 @@ func (p *page) list(ctx context.Context, r *resource.Resource, params url.Values
 		l.order[name] = true
 	}
 	l.params = askedOf(params)
-	custom := l.tab == "filters" || asksCustom(l.params)
-	if err := p.readFilters(ctx, l, custom); err != nil {
-		return nil, err
+	if asked := l.tab == "filters"; asked || len(l.params) > 0 { // else none is set, and none is shown
+		if err := p.readFilters(ctx, l, asked || asksCustom(l.params)); err != nil {
+			return nil, err
+		}
 	}
 	l.limit = p.limit(params)
 	query := cloneValues(l.params)
