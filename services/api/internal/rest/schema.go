@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/proxops/proxops/services/api/internal/openapi"
 	"github.com/proxops/proxops/services/api/internal/static"
@@ -46,8 +47,13 @@ func (a *API) Prepare() error {
 	return err
 }
 
+// describing is held while a document is made: all documents of a process share the schemas that are declared once, whose references the library writes.
+var describing sync.Mutex
+
 // describe makes the OpenAPI document.
 func (a *API) describe() (*document, error) {
+	describing.Lock()
+	defer describing.Unlock()
 	others := map[string]map[string]*openapi.Operation{}
 	for path, rt := range a.services() {
 		others[path] = rt.doc
